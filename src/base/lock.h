@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lock.h - a futex lock that knows its owner: no libc, re-initialised (never unlocked) in a fork's child. */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lock {
+	uint32_t state;  /* 0 free, 1 taken, 2 taken with waiters */
+	int32_t owner;   /* tid while taken */
+};
+
+/* lock_take - Return: false if this thread has it already (a signal handler or a nested call: degrade, do not
+ * wait). Signal: safe in that sense. errno unchanged. */
+bool lock_take(struct lock *lock);
+void lock_release(struct lock *lock);
+/* lock_reset - in the child of a fork, before anything else: the lock is free again whoever had it. */
+void lock_reset(struct lock *lock);
+
+#endif

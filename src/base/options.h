@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h - FORKHELD_OUTPUT and FORKHELD_OPTIONS, read once in the constructor. */
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+enum report_policy { REPORT_AUTO, REPORT_ALWAYS, REPORT_FINDINGS };
+
+struct options {
+	const char *output;         /* pattern; absolute: made so from the directory where the process started */
+	enum report_policy report;
+	uint64_t floor;             /* bytes: fork-only objects retaining less are not listed (4096) */
+	uint64_t limit;             /* objects listed (10000) */
+	uint64_t repeat;            /* FH004 (8) */
+	uint64_t timeout;           /* seconds for an exit's analysis (60) */
+	uint64_t memory;            /* bytes: cap of the copy's own memory; 0 none */
+	bool argv;                  /* list all arguments, not only argv0 */
+	bool addresses;             /* add "address" to objects: for tests, it is host data */
+};
+
+extern struct options options;
+
+/* options_init - parse the environment. Owner: own arena. Call once, before threads. A bad key or value is one line
+ * on stderr and one note. */
+void options_init(void);
+
+/* options_note - the @index-th note ("options: unknown key 'x'"), or NULL past the last. */
+const char *options_note(unsigned index);
+
+#endif

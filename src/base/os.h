@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* os.h - the kernel, without libc's state: usable in signal handlers, vfork children and the frozen copy. */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* os_getpid, os_gettid - raw system calls: never a cached value, so right in a vfork child and after a raw clone. */
+pid_t os_getpid(void);
+pid_t os_gettid(void);
+
+/* os_monotonic_ns, os_realtime_ns - nanoseconds. Thread, signal, fork: safe. */
+uint64_t os_monotonic_ns(void);
+uint64_t os_realtime_ns(void);
+
+/* os_map - anonymous private zeroed memory of @size bytes (rounded up to pages), or NULL; errno unchanged.
+ * @os_unmap: gives it back. Signal, fork: safe. */
+void *os_map(size_t size);
+void os_unmap(void *memory, size_t size);
+
+/* os_write_all - write all of @size bytes at @data to @fd, through EINTR and short writes.
+ * Return: 0 or a negative errno. */
+int os_write_all(int fd, const void *data, size_t size);
+
+#endif

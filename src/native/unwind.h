@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unwind.h - native call stacks; the only user of libunwind (generic library, dlopened, accessors of our own). */
+#ifndef NATIVE_UNWIND_H
+#define NATIVE_UNWIND_H
+#include <stdint.h>
+
+/* unwind_here - the calling thread's stack as an interned stack, from the frame that returns to @caller outward (our own
+ * frames are not in it); at most STACK_MAX_FRAMES. Thread: any. Signal: not safe. Fork: safe.
+ * Return: a stack id (ledger/stacks.h) or STACK_NONE (no libunwind, or nothing found). errno unchanged. */
+uint32_t unwind_here(uintptr_t caller);
+
+/* unwind_state - NULL if native stacks work (or were not needed yet and the library is there), else why not. */
+const char *unwind_state(void);
+
+#endif

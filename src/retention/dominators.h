@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dominators.h - who must go for a node to go: the dominator tree under {ROOT, FORK}, and sizes over it. */
+#ifndef RETENTION_DOMINATORS_H
+#define RETENTION_DOMINATORS_H
+#include "retention/graph.h"
+
+struct dominators {
+	uint32_t nodes;
+	uint32_t *parent;       /* [nodes] immediate dominator: a node, NODE_VIRTUAL_ROOT, NODE_VIRTUAL_FORK, NODE_NONE */
+	uint32_t *first_child;  /* [nodes] children as linked lists, ascending; NODE_NONE at the end */
+	uint32_t *next_sibling; /* [nodes] */
+};
+
+/* dominators_compute - over both virtual roots (a super-root above them: a node reached from both has
+ * NODE_VIRTUAL_ROOT). Needs graph_reverse. Peak memory at most 40 bytes a node beyond the result; near-linear (Semi-NCA
+ * over nodes with out-edges, leaves by the nearest common ancestor of their sources). Return: 0 or -ENOMEM. */
+int dominators_compute(const struct graph *graph, struct dominators *result);
+void dominators_finish(struct dominators *dominators);
+
+/* dominators_visit - call @visit for @node and everything it dominates. Iterative; no allocation. */
+void dominators_visit(const struct dominators *dominators, uint32_t node, void (*visit)(void *context, uint32_t node),
+		      void *context);
+
+/* dominators_above - does @above dominate @node (or equal it)? Cost: depth of @node. */
+bool dominators_above(const struct dominators *dominators, uint32_t above, uint32_t node);
+
+/* dominators_retained - sizes of the subtrees of @wanted nodes in one pass over their union: @objects[i], @bytes[i]
+ * for wanted[i]. @size(context, node) is called at most once for each node in those subtrees.
+ * Return: 0 or -ENOMEM. */
+int dominators_retained(const struct dominators *dominators, const uint32_t *wanted, uint32_t count,
+			uint64_t (*size)(void *context, uint32_t node), void *context, uint64_t *objects, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reach.h - what is reached from ROOT, what only from FORK, along which shortest path, and what a cut would free. */
+#ifndef RETENTION_REACH_H
+#define RETENTION_REACH_H
+#include "retention/graph.h"
+
+enum reach { REACH_NONE, REACH_FORK, REACH_ROOT };  /* REACH_FORK: fork-only */
+
+/* reach_mark - @reach[nodes] gets an enum reach, @parent[nodes] (may be NULL) the previous node on a shortest path, or
+ * NODE_NONE at its start. Three breadth-first waves, the later ones never re-visiting: from NODE_NAMESPACE nodes that
+ * ROOT reaches (a namespace that only FORK reaches must not seed: mark from the NODE_ROOT ones first to know), from the
+ * other NODE_ROOT nodes, from NODE_REGISTRATION nodes. Linear. Return: 0 or -ENOMEM. */
+int reach_mark(const struct graph *graph, uint8_t *reach, uint32_t *parent);
+
+struct cut_edge { uint32_t from, to; };  /* all parallel edges of the pair */
+
+/* reach_cut - the joint pass: mark from ROOT alone with the edges @cut (sorted by from, to) left out; @alive[nodes]
+ * gets 1 where still reached. Linear. Return: 0 or -ENOMEM. */
+int reach_cut(const struct graph *graph, const struct cut_edge *cut, uint32_t cuts, uint8_t *alive);
+
+/* reach_freed - which nodes die if the registration nodes @dropped (sorted) and the edges @cut (sorted) go and all other
+ * registrations and edges stay. @candidates[nodes]: non-zero for nodes that may die at all (not reached with everything
+ * cut): the search never leaves them, so its cost is that of the part below @dropped and @cut, not of the heap.
+ * Calls @dies(@context, node) once for each, in number order, registration nodes excluded.
+ * @scratch: struct reach_scratch of this graph, to be reused over many calls.
+ * Needs graph_reverse. Return: number of nodes, or -ENOMEM. */
+struct reach_scratch;
+struct reach_scratch *reach_scratch_new(const struct graph *graph);
+void reach_scratch_free(struct reach_scratch *scratch);
+int64_t reach_freed(const struct graph *graph, const uint8_t *candidates, const uint32_t *dropped, uint32_t drops,
+		    const struct cut_edge *cut, uint32_t cuts, struct reach_scratch *scratch,
+		    void (*dies)(void *context, uint32_t node), void *context);
+
+#endif
