@@ -14,7 +14,7 @@ struct options {
 	uint64_t limit;             /* objects listed (10000) */
 	uint64_t repeat;            /* FH004 (8) */
 	uint64_t timeout;           /* seconds for an exit's analysis (60) */
-	uint64_t memory;            /* bytes: cap of the copy's own memory; 0 none */
+	uint64_t memory;            /* bytes: cap of the copy's own memory (4 GiB); 0 none */
 	bool argv;                  /* list all arguments, not only argv0 */
 	bool addresses;             /* add "address" to objects: for tests, it is host data */
 };

@@ -19,9 +19,21 @@ uint64_t os_monotonic_ns(void);
 uint64_t os_realtime_ns(void);
 
 /* os_map - anonymous private zeroed memory of @size bytes (rounded up to pages), or NULL; errno unchanged.
- * @os_unmap: gives it back. Signal, fork: safe. */
+ * os_map_shared - the same, shared with copies and children.
+ * os_unmap: gives it back. Signal, fork: safe. */
 void *os_map(size_t size);
+void *os_map_shared(size_t size);
 void os_unmap(void *memory, size_t size);
+
+/* os_call - a system call that leaves errno alone. Return: the result, or a negative errno.
+ * Thread, signal, fork: as the call itself. */
+long os_call(long number, long a, long b, long c, long d, long e, long f);
+
+/* os_wait - sleep while *@word is @value, at most @timeout_ns (UINT64_MAX: for ever); os_wake - wake all sleepers.
+ * @shared: @word lies in memory shared between processes. Wakes up for nothing at times: look at the word again.
+ * Return: 0 or a negative errno (-EAGAIN the word differs, -EINTR, -ETIMEDOUT). */
+int os_wait(const uint32_t *word, uint32_t value, uint64_t timeout_ns, bool shared);
+void os_wake(const uint32_t *word, bool shared);
 
 /* os_write_all - write all of @size bytes at @data to @fd, through EINTR and short writes.
  * Return: 0 or a negative errno. */
