@@ -72,6 +72,22 @@ static int push(struct reach_scratch *scratch, uint32_t node)
 	return 0;
 }
 
+/* Sources are in order. */
+static bool exists(const struct graph *graph, const struct cut_edge *edge)
+{
+	uint32_t low = graph->reverse_first[edge->to], high = graph->reverse_first[edge->to + 1], end = high;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (graph->source[middle] < edge->from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < end && graph->source[low] == edge->from;
+}
+
 static bool is_cut(const struct freed *freed, uint32_t from, uint32_t to)
 {
 	const uint8_t *state = freed->scratch->state;
@@ -150,6 +166,8 @@ static int collect_part(const struct freed *freed, const uint32_t *dropped, uint
 	for (uint32_t i = 0; i < freed->cuts && r >= 0; i++) {
 		uint32_t from = freed->cut[i].from;
 
+		if (!exists(freed->graph, &freed->cut[i]))
+			continue;
 		r = stays(freed, from) || scratch->state[from] & (IN_PART | DROPPED) ? 1 : lived(freed, from);
 		if (r > 0)
 			r = consider(freed, freed->cut[i].to);
