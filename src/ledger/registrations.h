@@ -38,13 +38,29 @@ struct registration {
 	uint32_t handle_module;        /* native: module that the handle lies in */
 	uint32_t caller_module;        /* native: module of the caller */
 	const char *symbol[PHASES];    /* native: interned, or NULL */
+	bool compat;                   /* native: came through pthread_atfork@GLIBC_2.2.5: libc recorded its own handle */
 	uint32_t stack, native_stack;  /* ledger/stacks.h */
 	struct fork_counts at;         /* counts of its kind when it was made */
 
 	/* Changed later: */
 	enum registration_removal removed;
 	bool finalized;                /* native: its handle went through __cxa_finalize (dlclose, or every DSO at exit) */
+	bool finalized_in_handler;     /* native: and that happened while a fork handler ran in that thread */
 	bool baseline;                 /* forkheld_mark() came after it */
+
+	uint32_t same_handle;          /* the ledger's own: the native entry before this one with the same handle */
+};
+
+/* A module whose handle was finalised (dlclose) while a fork handler ran in that thread, whether or not it had
+ * registrations of its own: the other half of FH008. */
+struct closing {
+	uintptr_t handle;
+	uint32_t module;               /* that the handle lies in, or MODULE_NONE */
+	uint32_t thread;
+	uint32_t generation;
+	uint32_t native_stack;         /* of the call of dlclose */
+	uint64_t time_ns;
+	struct fork_counts at;
 };
 
 /* registrations_add - append a copy. Thread: any. Signal: not safe. Return: the new entry (address stable for ever) or
@@ -65,13 +81,25 @@ uint32_t registrations_own(void);
 
 /* registrations_mark - everything so far becomes the baseline. Signal: safe. */
 void registrations_mark(void);
-/* registrations_finalize - @handle went through __cxa_finalize: flag its live native entries. */
-void registrations_finalize(uintptr_t handle);
+/* registrations_finalize - @handle went through __cxa_finalize: flag its native entries that are not flagged yet.
+ * Thread: any. Signal: not safe. Cost: one look-up for a handle without entries. Return: number of entries flagged. */
+uint32_t registrations_finalize(uintptr_t handle, bool in_handler);
+/* registrations_remove - @entry is gone from the host's table: note why (once; later calls change nothing). */
+void registrations_remove(struct registration *entry, enum registration_removal why);
+
+/* closings_add, closings_count, closings_get - as their namesakes for registrations; generation, thread and time are
+ * filled in. */
+void closings_add(const struct closing *model);
+uint32_t closings_count(void);
+const struct closing *closings_get(uint32_t index);
 
 /* ledger_prepare, ledger_parent, ledger_child - the ledger's part of the fork protocol, called by entry/atfork only.
  * The child's resets all ledger locks and counts one generation. */
 void ledger_prepare(void);
 void ledger_parent(void);
 void ledger_child(void);
+/* ledger_thaw - in the frozen copy, or in a child that ran no handlers: forget locks that other threads held. What was
+ * recorded is whole at every instant, so nothing else needs mending. */
+void ledger_thaw(void);
 
 #endif

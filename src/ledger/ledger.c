@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger's lock and its part of the fork protocol. */
+#include "ledger/internal.h"
+#include "ledger/registrations.h"
+
+struct lock ledger_lock;
+struct arena ledger_arena;
+
+/* Of the thread that forks: a fork out of a signal handler that interrupted the ledger finds the lock its own. */
+static __thread bool held __attribute__((tls_model("initial-exec")));
+
+void ledger_prepare(void)
+{
+	held = lock_take(&ledger_lock);
+}
+
+void ledger_parent(void)
+{
+	if (held)
+		lock_release(&ledger_lock);
+	held = false;
+}
+
+void ledger_child(void)
+{
+	/* A fork out of a signal handler goes on inside the interrupted call, which still owns the lock. */
+	if (held)
+		lock_reset(&ledger_lock);
+	held = false;
+	registrations_inherit();
+}
+
+void ledger_thaw(void)
+{
+	lock_reset(&ledger_lock);
+}
