@@ -11,7 +11,7 @@ enum reach { REACH_NONE, REACH_FORK, REACH_ROOT };  /* REACH_FORK: fork-only */
  * ROOT reaches (a namespace that only FORK or garbage reaches does not seed), from the other NODE_ROOT nodes, from
  * NODE_REGISTRATION nodes. A path that starts at a namespace never runs through what alone keeps that namespace alive (a class
  * that lives through its instance): there the path comes from ROOT instead, by way of that instance. It may still run
- * through any other node: a path to a holder of an owner can pass the owner, see reach_path.
+ * through any other node: a path to a holder of an owner can pass the owner, see path.h.
  * Peak memory 8 bytes a node beyond the arguments. Linear. Return: 0 or -ENOMEM. */
 int reach_mark(const struct graph *graph, uint8_t *reach, uint32_t *parent);
 
