@@ -249,11 +249,13 @@ static void check_freed(const struct graph *graph, uint64_t *state)
 	reach_scratch_free(scratch);
 }
 
-int main(void)
+/* test_retention_random [GRAPHS [SEED]] - for a longer look by hand. */
+int main(int argc, char **argv)
 {
-	uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t state = argc > 2 ? strtoull(argv[2], NULL, 0) : UINT64_C(0x9e3779b97f4a7c15);
+	unsigned long graphs = argc > 1 ? strtoul(argv[1], NULL, 10) : GRAPHS;
 
-	for (unsigned round = 0; round < GRAPHS; round++) {
+	for (unsigned long round = 0; round < graphs; round++) {
 		struct graph graph;
 
 		graph_random(&graph, &state);
