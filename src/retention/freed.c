@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Downwards from what lets go, collect the candidates that might die (the part); keep those that something outside the part
- * holds, and what these hold. What is outside the part and may die for other reasons counts as a holder only if it is not
- * garbage already, which is found out once, and only when somebody asks.
+ * holds, and what these hold. Garbage outside the part holds nothing.
  */
 #include "retention/cut.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "retention/sort.h"
 
 enum freed_state {
 	IN_PART = 1,
@@ -20,7 +20,8 @@ enum freed_state {
 
 struct reach_scratch {
 	uint8_t *state;      /* [nodes] enum freed_state, all 0 between calls */
-	uint8_t *reachable;  /* [nodes] enum reach, NULL until needed */
+	const uint8_t *reach; /* [nodes] enum reach: lent, or @own, or NULL until somebody asks */
+	uint8_t *own;
 	uint32_t *part;      /* nodes IN_PART; behind them scratch of later steps */
 	uint32_t count, room;
 };
@@ -52,9 +53,14 @@ void reach_scratch_free(struct reach_scratch *scratch)
 	if (!scratch)
 		return;
 	free(scratch->state);
-	free(scratch->reachable);
+	free(scratch->own);
 	free(scratch->part);
 	free(scratch);
+}
+
+void reach_scratch_lend(struct reach_scratch *scratch, const uint8_t *reach)
+{
+	scratch->reach = reach;
 }
 
 static int push(struct reach_scratch *scratch, uint32_t node)
@@ -95,8 +101,8 @@ static bool is_cut(const struct freed *freed, uint32_t from, uint32_t to)
 	return state[from] & CUT_FROM && state[to] & CUT_TO && cut_has(freed->cut, freed->cuts, from, to);
 }
 
-/* Lives whatever is dropped or cut. A registration does until it is dropped. */
-static bool stays(const struct freed *freed, uint32_t node)
+/* Out of reach of what goes: never part of it. A registration is until it is dropped. */
+static bool aloof(const struct freed *freed, uint32_t node)
 {
 	if (freed->scratch->state[node] & DROPPED)
 		return false;
@@ -106,40 +112,52 @@ static bool stays(const struct freed *freed, uint32_t node)
 /* Return: 1 if @node is held by something before anything goes, 0 if it is garbage, or -ENOMEM. */
 static int lived(const struct freed *freed, uint32_t node)
 {
-	const struct graph *graph = freed->graph;
 	struct reach_scratch *scratch = freed->scratch;
 
-	if (!scratch->reachable) {
-		scratch->reachable = malloc((size_t)graph->nodes + 1);
-		if (!scratch->reachable)
+	if (!scratch->reach) {
+		if (!scratch->own)
+			scratch->own = malloc((size_t)freed->graph->nodes + 1);
+		if (!scratch->own || reach_mark(freed->graph, scratch->own, NULL) < 0)
 			return -ENOMEM;
-		if (reach_mark(graph, scratch->reachable, NULL) < 0) {
-			free(scratch->reachable);
-			scratch->reachable = NULL;
-			return -ENOMEM;
-		}
+		scratch->reach = scratch->own;
 	}
-	return scratch->reachable[node] != REACH_NONE;
+	return scratch->reach[node] != REACH_NONE;
 }
 
-/* A node that something steadfast holds is not worth going below: it stays, and what hangs off it. */
+/* Does @source keep @node alive, by what is known so far of the part? Return: 1, 0 or -ENOMEM. */
+static int keeps(const struct freed *freed, uint32_t source, uint32_t node)
+{
+	uint8_t state = freed->scratch->state[source];
+
+	if (state & (IN_PART | DROPPED) && !(state & KEPT))
+		return 0;
+	if (is_cut(freed, source, node))
+		return 0;
+	return state & KEPT ? 1 : lived(freed, source);
+}
+
+/* Put @node into the part. What something aloof or kept holds is not worth going below: it stays, and what hangs off it. */
 static int consider(const struct freed *freed, uint32_t node)
 {
 	const struct graph *graph = freed->graph;
 	uint8_t *state = freed->scratch->state;
+	int r;
 
-	if (state[node] & (IN_PART | DROPPED) || stays(freed, node))
+	if (state[node] & (IN_PART | DROPPED) || aloof(freed, node))
 		return 0;
+	r = push(freed->scratch, node);
+	if (r < 0)
+		return r;
 	state[node] |= IN_PART;
-	for (uint32_t edge = graph->reverse_first[node]; edge < graph->reverse_first[node + 1]; edge++) {
+	for (uint32_t edge = graph->reverse_first[node]; edge < graph->reverse_first[node + 1] && !r; edge++) {
 		uint32_t source = graph->source[edge];
 
-		if ((stays(freed, source) || state[source] & KEPT) && !is_cut(freed, source, node)) {
-			state[node] |= KEPT;
-			break;
-		}
+		if (state[source] & KEPT || aloof(freed, source))
+			r = keeps(freed, source, node);
 	}
-	return push(freed->scratch, node);
+	if (r > 0)
+		state[node] |= KEPT;
+	return r < 0 ? r : 0;
 }
 
 static int consider_targets(const struct freed *freed, uint32_t node)
@@ -164,11 +182,7 @@ static int collect_part(const struct freed *freed, const uint32_t *dropped, uint
 		if (scratch->state[dropped[i]] & DROPPED)
 			r = consider_targets(freed, dropped[i]);
 	for (uint32_t i = 0; i < freed->cuts && r >= 0; i++) {
-		uint32_t from = freed->cut[i].from;
-
-		if (!exists(freed->graph, &freed->cut[i]))
-			continue;
-		r = stays(freed, from) || scratch->state[from] & (IN_PART | DROPPED) ? 1 : lived(freed, from);
+		r = exists(freed->graph, &freed->cut[i]) ? lived(freed, freed->cut[i].from) : 0;
 		if (r > 0)
 			r = consider(freed, freed->cut[i].to);
 	}
@@ -178,24 +192,14 @@ static int collect_part(const struct freed *freed, const uint32_t *dropped, uint
 	return r;
 }
 
-/* Is @node held by something that is alive and outside the part, or kept? */
 static int held(const struct freed *freed, uint32_t node)
 {
 	const struct graph *graph = freed->graph;
-	const uint8_t *state = freed->scratch->state;
+	int r = 0;
 
-	for (uint32_t edge = graph->reverse_first[node]; edge < graph->reverse_first[node + 1]; edge++) {
-		uint32_t source = graph->source[edge];
-		int r = state[source] & KEPT ? 1 : state[source] & (IN_PART | DROPPED) ? 0 : stays(freed, source) ? 1 : -1;
-
-		if (!r || is_cut(freed, source, node))
-			continue;
-		if (r < 0)
-			r = lived(freed, source);
-		if (r)
-			return r;
-	}
-	return 0;
+	for (uint32_t edge = graph->reverse_first[node]; edge < graph->reverse_first[node + 1] && !r; edge++)
+		r = keeps(freed, graph->source[edge], node);
+	return r;
 }
 
 /* What a kept node holds is kept. @part doubles as the stack: kept nodes are pushed behind its @count nodes. */
@@ -231,49 +235,12 @@ static int keep(const struct freed *freed, uint32_t count)
 	return 0;
 }
 
-static void sort_few(uint32_t *part, uint32_t count)
-{
-	for (uint32_t i = 1; i < count; i++) {
-		uint32_t node = part[i], place = i;
-
-		for (; place && part[place - 1] > node; place--)
-			part[place] = part[place - 1];
-		part[place] = node;
-	}
-}
-
-/* Radix sort, 11 bits a pass; the second half of @part is its other buffer. */
 static int sort_part(struct reach_scratch *scratch, uint32_t count)
 {
-	uint32_t *from, *to, places[2048];
-
-	if (count <= 64) {
-		sort_few(scratch->part, count);
-		return 0;
-	}
-	for (scratch->count = count; scratch->count < 2 * (uint64_t)count;)
+	for (scratch->count = count; count > SORT_FEW && scratch->count < 2 * (uint64_t)count;)
 		if (push(scratch, 0) < 0)
 			return -ENOMEM;
-	from = scratch->part;
-	to = from + count;
-	for (unsigned shift = 0; shift < 33; shift += 11) {
-		uint32_t sum = 0, *other = from;
-
-		memset(places, 0, sizeof(places));
-		for (uint32_t i = 0; i < count; i++)
-			places[from[i] >> shift & 2047]++;
-		for (unsigned i = 0; i < 2048; i++) {
-			uint32_t here = places[i];
-
-			places[i] = sum;
-			sum += here;
-		}
-		for (uint32_t i = 0; i < count; i++)
-			to[places[from[i] >> shift & 2047]++] = from[i];
-		from = to;
-		to = other;
-	}
-	memcpy(scratch->part, from, count * sizeof(*from));
+	sort_nodes(scratch->part, count, count > SORT_FEW ? scratch->part + count : NULL);
 	return 0;
 }
 

@@ -23,14 +23,16 @@ int reach_cut(const struct graph *graph, const struct cut_edge *cut, uint32_t cu
 
 /* reach_freed - which nodes die if the registration nodes @dropped (sorted) and the edges @cut (sorted) go and all other
  * registrations and edges stay. @candidates[nodes]: non-zero for nodes that may die at all (not reached with everything
- * cut): the search never leaves them, so its cost is that of the part below @dropped and @cut, not of the heap.
- * Calls @dies(@context, node) once for each, in number order, registration nodes excluded. Garbage (not reached with nothing
- * cut) neither dies nor keeps anything. A pair in @cut that is no edge changes nothing. For one registration and no cut the
- * dominator tree says the same for less.
- * @scratch: struct reach_scratch of this graph, to be reused over many calls.
+ * cut; garbage may be marked or not): the search never leaves them, so its cost is that of the part below @dropped and @cut,
+ * not of the heap. Calls @dies(@context, node) once for each, in number order, registration nodes excluded. Garbage (not
+ * reached with nothing cut) neither dies nor keeps anything. A pair in @cut that is no edge changes nothing. For one
+ * registration and no cut the dominator tree says the same for less.
+ * @scratch: struct reach_scratch of this graph, to be reused over many calls; reach_scratch_lend gives it what reach_mark
+ * found (borrowed), else it looks once itself.
  * Needs graph_reverse. Return: number of nodes, or -ENOMEM. */
 struct reach_scratch;
 struct reach_scratch *reach_scratch_new(const struct graph *graph);
+void reach_scratch_lend(struct reach_scratch *scratch, const uint8_t *reach);
 void reach_scratch_free(struct reach_scratch *scratch);
 int64_t reach_freed(const struct graph *graph, const uint8_t *candidates, const uint32_t *dropped, uint32_t drops,
 		    const struct cut_edge *cut, uint32_t cuts, struct reach_scratch *scratch,

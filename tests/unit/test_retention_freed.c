@@ -14,11 +14,11 @@ static void dies(void *context, uint32_t node)
 }
 
 /* What dies, as a bit set, if the registrations in the set @dropped and the first @cuts of @registry go. */
-static uint32_t freed(const char *edges, uint32_t dropped, uint32_t cuts)
+static uint32_t freed_if(const char *edges, uint32_t dropped, uint32_t cuts, bool garbage)
 {
 	uint32_t list[3], drops = 0, dead = 0, again = 0;
 	struct reach_scratch *scratch;
-	uint8_t candidates[12];
+	uint8_t candidates[12], reach[12];
 	struct graph graph;
 	int64_t count;
 
@@ -26,8 +26,9 @@ static uint32_t freed(const char *edges, uint32_t dropped, uint32_t cuts)
 	for (uint32_t node = 0; node < 12; node++)
 		graph.flags[node] = flags[node];
 	CHECK(reach_cut(&graph, registry, 2, candidates) == 0);
+	CHECK(reach_mark(&graph, reach, NULL) == 0);
 	for (uint32_t node = 0; node < 12; node++)
-		candidates[node] = !candidates[node];
+		candidates[node] = !candidates[node] && (garbage || reach[node]);
 	for (uint32_t node = 0; node < 3; node++)
 		if (dropped >> node & 1)
 			list[drops++] = node;
@@ -37,6 +38,15 @@ static uint32_t freed(const char *edges, uint32_t dropped, uint32_t cuts)
 	CHECK(reach_freed(&graph, candidates, list, drops, registry, cuts, scratch, dies, &again) == count && again == dead);
 	reach_scratch_free(scratch);
 	graph_finish(&graph);
+	return dead;
+}
+
+/* Whether garbage is among the candidates makes no difference. */
+static uint32_t freed(const char *edges, uint32_t dropped, uint32_t cuts)
+{
+	uint32_t dead = freed_if(edges, dropped, cuts, true);
+
+	CHECK(freed_if(edges, dropped, cuts, false) == dead);
 	return dead;
 }
 

@@ -215,7 +215,7 @@ static void check_freed(const struct graph *graph, uint64_t *state)
 	struct reach_scratch *scratch = reach_scratch_new(graph);
 	struct loss everything = { true, false, NODE_NONE, NULL, 0, cut, cuts }, nothing = { true, true, NODE_NONE, NULL, 0, NULL, 0 };
 	bool expected[MOST], before[MOST], after[MOST];
-	uint8_t alive[MOST], candidates[MOST];
+	uint8_t alive[MOST], candidates[MOST], reach[MOST];
 
 	CHECK(scratch);
 	CHECK(reach_cut(graph, cut, cuts, alive) == 0);
@@ -223,7 +223,11 @@ static void check_freed(const struct graph *graph, uint64_t *state)
 	look(graph, &nothing, before);
 	for (uint32_t node = 0; node < graph->nodes; node++) {
 		CHECK(alive[node] == expected[node]);
-		candidates[node] = !alive[node];
+		candidates[node] = !alive[node] && (before[node] || !random_below(state, 2));
+	}
+	if (random_below(state, 2)) {
+		CHECK(reach_mark(graph, reach, NULL) == 0);
+		reach_scratch_lend(scratch, reach);
 	}
 	for (unsigned round = 0; round < 4; round++) {
 		struct loss loss = nothing;
