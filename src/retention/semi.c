@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Semi-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems", 2005) on the nodes that have
- * out-edges; a leaf's dominator is the nearest common dominator of its sources, so more than half of a heap never
- * enters the search. Everything after the search works on preorder numbers, not nodes.
+ * out-edges or several sources; a leaf with one source, which half of a heap is, falls to that. Everything after the search
+ * works on preorder numbers, not nodes.
  *
  * ROOT is itself the super-root and has an edge to FORK: what both reach then falls to ROOT, as the contract wants.
  * ROOT has number 0. Edges into NODE_ROOT nodes are dropped: ROOT points there directly, so no path that uses them avoids a
  * node that the shorter one passes.
  *
  * The textbook's climb from parent to semidominator is linear in the depth, and a linked list of a million nodes makes that
- * quadratic. Ancestors are therefore searched with skew-binary jumps (one more pointer and the depth of each node).
+ * quadratic. Ancestors are therefore searched with skew-binary jumps (one more pointer and the depth of each node). Taking leaves
+ * out of the search altogether and asking for the nearest common dominator of their sources was slower on deep heaps.
  */
 #include "retention/semi.h"
 
@@ -25,19 +26,25 @@ struct link {
 
 struct semi {
 	const struct graph *graph;
-	uint32_t *number;   /* [nodes] preorder number, NODE_NONE for leaves and the unreachable */
+	uint32_t *number;   /* [nodes] preorder number; NODE_NONE without one */
 	uint32_t *stack;
 	uint32_t count;     /* numbers given */
 	uint32_t fork;      /* number of FORK */
 	uint32_t *vertex;   /* [count] node of a number */
 	uint32_t *dominator;/* [count] the search tree's parent, later the immediate dominator */
-	uint32_t *semi;     /* [count] */
-	struct link *link;  /* [count]; during the search its stack */
+	struct link *link;  /* [count] */
+	uint32_t *semi;     /* [count], behind @link; the two are the search's stack before that */
 };
 
 static bool leaf(const struct graph *graph, uint32_t node)
 {
 	return graph->first[node] == graph->first[node + 1];
+}
+
+/* A leaf that falls to its only source, or that nothing refers to. */
+static bool simple(const struct graph *graph, uint32_t node)
+{
+	return leaf(graph, node) && graph->reverse_first[node + 1] - graph->reverse_first[node] < 2;
 }
 
 static uint32_t enter(struct semi *semi, uint32_t node, uint32_t parent)
@@ -51,37 +58,37 @@ static uint32_t enter(struct semi *semi, uint32_t node, uint32_t parent)
 	return number;
 }
 
+struct frame { uint32_t edge, end, number; };
+
+_Static_assert(sizeof(struct frame) <= sizeof(struct link) + sizeof(uint32_t), "the stack lies where link and semi will");
+
 /* Depth first from @start, a child of the number @parent. @closed has a bit for every node that is not to be entered: it is
  * small enough for the cache where the numbers are not. */
 static void search(struct semi *semi, uint64_t *closed, uint32_t start, uint32_t parent)
 {
 	const struct graph *graph = semi->graph;
-	struct frame { uint32_t edge, number; } *frames = (struct frame *)semi->link;
-	uint32_t depth = 0;
+	struct frame *frames = (struct frame *)semi->link, *frame = frames;
 
 	closed[start / 64] |= UINT64_C(1) << start % 64;
-	frames[0] = (struct frame){ graph->first[start], enter(semi, start, parent) };
+	*frame = (struct frame){ graph->first[start], graph->first[start + 1], enter(semi, start, parent) };
 	for (;;) {
-		uint32_t number = frames[depth].number, end = graph->first[semi->vertex[number] + 1];
-		uint32_t edge = frames[depth].edge, node = NODE_NONE;
+		uint32_t node, number;
+		uint64_t bit;
 
-		for (; edge < end; edge++) {
-			uint64_t bit;
-
-			node = graph->target[edge];
-			bit = UINT64_C(1) << node % 64;
-			if (!(closed[node / 64] & bit)) {
-				closed[node / 64] |= bit;
-				break;
-			}
+		if (frame->edge == frame->end) {
+			if (frame == frames)
+				return;
+			frame--;
+			continue;
 		}
-		if (edge < end) {
-			frames[depth].edge = edge + 1;
-			depth++;
-			frames[depth] = (struct frame){ graph->first[node], enter(semi, node, number) };
-		} else if (!depth--) {
-			return;
-		}
+		node = graph->target[frame->edge++];
+		bit = UINT64_C(1) << node % 64;
+		if (closed[node / 64] & bit)
+			continue;
+		closed[node / 64] |= bit;
+		number = enter(semi, node, frame->number);
+		if (!leaf(graph, node))
+			*++frame = (struct frame){ graph->first[node], graph->first[node + 1], number };
 	}
 }
 
@@ -91,7 +98,7 @@ static void number_nodes(struct semi *semi, uint64_t *closed)
 
 	enter(semi, NODE_VIRTUAL_ROOT, 0);
 	for (uint32_t node = 0; node < graph->nodes; node++)
-		if (graph->flags[node] & NODE_ROOT && !leaf(graph, node))
+		if (graph->flags[node] & NODE_ROOT && !simple(graph, node))
 			search(semi, closed, node, 0);
 	semi->fork = enter(semi, NODE_VIRTUAL_FORK, 0);
 	for (uint32_t node = 0; node < graph->nodes; node++)
@@ -196,42 +203,18 @@ static void compute_dominators(struct semi *semi)
 	}
 }
 
-static uint32_t common(const struct semi *semi, uint32_t a, uint32_t b)
-{
-	const struct link *link = semi->link;
-
-	if (link[a].depth < link[b].depth) {
-		uint32_t other = a;
-
-		a = b;
-		b = other;
-	}
-	while (link[a].depth > link[b].depth)
-		a = link[link[a].jump].depth >= link[b].depth ? link[a].jump : semi->dominator[a];
-	while (a != b) {  /* jumps from equal depths are equally long */
-		bool jump = link[a].jump != link[b].jump;
-
-		a = jump ? link[a].jump : semi->dominator[a];
-		b = jump ? link[b].jump : semi->dominator[b];
-	}
-	return a;
-}
-
-static uint32_t leaf_dominator(const struct semi *semi, uint32_t node)
+/* The parent of a simple leaf. */
+static uint32_t only_source(const struct semi *semi, uint32_t node)
 {
 	const struct graph *graph = semi->graph;
-	uint32_t found = graph->flags[node] & NODE_REGISTRATION ? semi->fork : NODE_NONE;
+	uint32_t edge = graph->reverse_first[node];
+	bool held = edge < graph->reverse_first[node + 1] && semi->number[graph->source[edge]] != NODE_NONE;
 
-	if (graph->flags[node] & NODE_ROOT)
-		return 0;
-	for (uint32_t edge = graph->reverse_first[node]; found && edge < graph->reverse_first[node + 1]; edge++) {
-		uint32_t number = semi->number[graph->source[edge]];
-
-		if (number == NODE_NONE || number == found)
-			continue;
-		found = found == NODE_NONE ? number : common(semi, found, number);
-	}
-	return found;
+	if (graph->flags[node] & NODE_ROOT || (held && graph->flags[node] & NODE_REGISTRATION))
+		return NODE_VIRTUAL_ROOT;
+	if (graph->flags[node] & NODE_REGISTRATION)
+		return NODE_VIRTUAL_FORK;
+	return held ? graph->source[edge] : NODE_NONE;
 }
 
 static void name_parents(const struct semi *semi, uint32_t *parent)
@@ -239,13 +222,12 @@ static void name_parents(const struct semi *semi, uint32_t *parent)
 	const struct graph *graph = semi->graph;
 
 	for (uint32_t node = 0; node < graph->nodes; node++) {
-		uint32_t number = semi->number[node], above = NODE_NONE;
+		uint32_t number = semi->number[node];
 
-		if (leaf(graph, node))
-			above = leaf_dominator(semi, node);
-		else if (number != NODE_NONE)
-			above = semi->dominator[number];
-		parent[node] = above == NODE_NONE ? NODE_NONE : semi->vertex[above];
+		if (number != NODE_NONE)
+			parent[node] = semi->vertex[semi->dominator[number]];
+		else
+			parent[node] = simple(graph, node) ? only_source(semi, node) : NODE_NONE;
 	}
 }
 
@@ -253,24 +235,24 @@ int semi_dominators(const struct graph *graph, uint32_t *parent, uint32_t *numbe
 {
 	struct semi semi = { .graph = graph, .number = number, .stack = stack };
 	uint64_t *closed = calloc((size_t)graph->nodes / 64 + 1, sizeof(*closed));
-	size_t inner = 2;  /* ROOT and FORK */
+	size_t room = 2;  /* ROOT and FORK */
 	int r = -ENOMEM;
 
 	if (!closed)
 		return -ENOMEM;
 	for (uint32_t node = 0; node < graph->nodes; node++) {
-		bool skip = leaf(graph, node);
+		bool skip = simple(graph, node);
 
 		number[node] = NODE_NONE;
-		inner += !skip;
+		room += !skip;
 		if (skip || graph->flags[node] & NODE_ROOT)
 			closed[node / 64] |= UINT64_C(1) << node % 64;
 	}
-	semi.vertex = malloc(inner * sizeof(*semi.vertex));
-	semi.dominator = malloc(inner * sizeof(*semi.dominator));
-	semi.semi = malloc(inner * sizeof(*semi.semi));
-	semi.link = malloc(inner * sizeof(*semi.link));
-	if (semi.vertex && semi.dominator && semi.semi && semi.link) {
+	semi.vertex = malloc(room * sizeof(*semi.vertex));
+	semi.dominator = malloc(room * sizeof(*semi.dominator));
+	semi.link = malloc(room * (sizeof(*semi.link) + sizeof(*semi.semi)));
+	if (semi.vertex && semi.dominator && semi.link) {
+		semi.semi = (uint32_t *)(semi.link + room);
 		number_nodes(&semi, closed);
 		compute_semi(&semi);
 		compute_dominators(&semi);
@@ -280,7 +262,6 @@ int semi_dominators(const struct graph *graph, uint32_t *parent, uint32_t *numbe
 	free(closed);
 	free(semi.vertex);
 	free(semi.dominator);
-	free(semi.semi);
 	free(semi.link);
 	return r;
 }
