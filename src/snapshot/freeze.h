@@ -10,7 +10,7 @@ enum freeze_result {
 	FREEZE_REFUSED,   /* no copy could be made (error: negative errno) */
 	FREEZE_CRASHED,   /* the copy died (signal) */
 	FREEZE_TIMEOUT,   /* it ran longer than allowed and was killed */
-	FREEZE_MEMORY,    /* it ran into its memory cap */
+	FREEZE_MEMORY,    /* it ran into its memory cap, or the kernel gave it no more */
 };
 
 struct freeze_outcome {
@@ -19,24 +19,42 @@ struct freeze_outcome {
 	uint64_t pause_ns;  /* how long this process stood still for the copy to be made */
 };
 
+/* Who is served by the copy's heap instead of the host's allocator. 0 for all of a host's life but its last moments:
+ * the one branch in front of every malloc. Written by freeze.c only. */
+enum freeze_mode {
+	FREEZE_MODE_HOST,      /* nobody */
+	FREEZE_MODE_COPY,      /* everybody: this is the copy */
+	FREEZE_MODE_IN_PLACE,  /* the thread in freeze_in_place; and blocks of that heap may be anywhere from now on */
+};
+extern unsigned char freeze_mode __attribute__((visibility("hidden")));
+
 /* A copy in the making: two steps, so that a caller can release the GIL between them. */
 struct freeze;
 
 /* freeze_start - make the copy and run @work(@argument) in it; its return value (>= 0 or negative errno) comes back.
- * In the copy: all signals blocked, no host descriptor but @keep_fd (-1: none), malloc family from the bump arena, dies with
- * this process, first choice of the OOM killer, no core dump, RLIMIT_FSIZE raised to its hard limit.
- * @memory: cap in bytes of what the copy's arena may map, 0 none.
- * Return: 0 with *@freeze set, or a negative errno (REFUSED). errno unchanged. */
+ * In the copy: all signals blocked, no host descriptor but @keep_fd (-1: none; 0 to 2 lead nowhere), malloc family from
+ * the bump heap, dies with this process, first choice of the OOM killer, no core dump, RLIMIT_FSIZE raised to its hard
+ * limit. The copy has a pid of its own: what the report says about the process must be taken before.
+ * @memory: cap in bytes of what the copy's heap may map, 0 none.
+ * Thread: any. Signal: safe. Return: 0 with *@freeze set, or a negative errno (REFUSED). errno unchanged. */
 int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, struct freeze **freeze);
 
-/* freeze_wait - wait at most @timeout_ns, then kill; reaps the copy in every case and frees @freeze. */
+/* freeze_wait - wait at most @timeout_ns, then kill; reaps the copy in every case and frees @freeze. Signal handlers of
+ * the host run meanwhile. Must be called by the thread that called freeze_start. errno unchanged. */
 void freeze_wait(struct freeze *freeze, uint64_t timeout_ns, struct freeze_outcome *outcome);
 
+/* freeze_join - wait until the work of @freeze is done or @timeout_ns is over, without reaping: for an end that comes
+ * from a signal handler inside freeze_wait. Signal: safe. */
+void freeze_join(struct freeze *freeze, uint64_t timeout_ns);
+
 /* freeze_in_place - where no copy can be had at an exit: run @work here, with this thread's malloc family served by the
- * arena. Return: what the work returned. */
+ * bump heap. Return: what the work returned. */
 int freeze_in_place(int (*work)(void *), void *argument, uint64_t memory);
 
 /* freeze_inside - true in the copy, and in this thread during freeze_in_place: wrappers forward, take no snapshot. */
 bool freeze_inside(void);
+
+/* freeze_shared_pause - in the copy: where the parent writes pause_ns as soon as it runs on; NULL elsewhere. */
+const volatile uint64_t *freeze_shared_pause(void);
 
 #endif

@@ -9,13 +9,15 @@ enum snapshot_trigger { TRIGGER_EXIT, TRIGGER__EXIT, TRIGGER_EXEC, TRIGGER_API }
  * directory, start time. */
 void snapshot_init(void);
 
-/* snapshot_take - for the three ends: does nothing where the report policy wants none or the final report of this
- * process image is already written. Never fails towards the host; errno unchanged. Takes the GIL into account
- * (python/attach.h): Python is analysed only where this thread holds it in a live interpreter.
- * Return: 0 written or not due, else a negative errno (the api trigger's result). */
+/* snapshot_take - for the three ends: does nothing where the report policy wants none, where the final report of this
+ * process image is already written, in a vfork child and in the frozen copy. Never fails towards the host; errno
+ * unchanged. Python is looked at only where this thread holds the GIL of a live interpreter (api: takes it).
+ * Thread: any, calls are serialised: an end in one thread waits for the report that another is at.
+ * Signal: an end called from a handler that interrupted a snapshot waits for that one.
+ * Return: 0 written or not due, else a negative errno (forkheld_snapshot's result). */
 int snapshot_take(enum snapshot_trigger trigger, const char *label);
 
-/* snapshot_child - in a fork's child: a report of its own may be due. */
+/* snapshot_child - in a fork's child: a report of its own may be due. Signal: safe. */
 void snapshot_child(void);
 
 #endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In the host each function is one predictable branch and the real call. Early on, and wherever blocks of the frozen
+ * copy's heap can turn up, the way leads through the *_special functions.
+ */
+#define _GNU_SOURCE
+#include "entry/alloc.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/os.h"
+#include "entry/export.h"
+#include "snapshot/freeze.h"
+#include "snapshot/heap.h"
+
+#define PAGE ((size_t)4096)
+#define EARLY_ROOM 16384u
+
+/* Before glibc 2.34 dlsym itself allocates: those few blocks live here for ever. */
+static struct {
+	_Alignas(16) char room[EARLY_ROOM];
+	size_t used;
+} early;
+static __thread bool resolving __attribute__((tls_model("initial-exec")));
+
+static bool early_owns(const void *block)
+{
+	return (uintptr_t)block - (uintptr_t)early.room < EARLY_ROOM;
+}
+
+/* The size stands before the block. Not given back, so it is zeroed memory. */
+static void *early_alloc(size_t size)
+{
+	size_t need = ((size + 15) & ~(size_t)15) + 16, at;
+
+	if (size > EARLY_ROOM || (at = __atomic_fetch_add(&early.used, need, __ATOMIC_RELAXED)) + need > EARLY_ROOM)
+		return NULL;
+	*(size_t *)(early.room + at) = size;
+	return early.room + at + 16;
+}
+
+static size_t early_size(const void *block)
+{
+	return *(const size_t *)((const char *)block - 16);
+}
+
+/* X(result, name, parameters, arguments, what a call made by dlsym itself gets) */
+#define FAMILY(X) \
+	X(void *, malloc, (size_t size), (size), early_alloc(size)) \
+	X(void *, calloc, (size_t count, size_t size), (count, size), early_alloc(size ? count * size : 0)) \
+	X(void *, realloc, (void *block, size_t size), (block, size), block ? NULL : early_alloc(size)) \
+	X(void *, memalign, (size_t alignment, size_t size), (alignment, size), NULL) \
+	X(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), NULL) \
+	X(int, posix_memalign, (void **block, size_t alignment, size_t size), (block, alignment, size), ENOMEM) \
+	X(void *, valloc, (size_t size), (size), NULL) \
+	X(void *, pvalloc, (size_t size), (size), NULL) \
+	X(size_t, malloc_usable_size, (void *block), (block), 0)
+
+#define DECLARE_FIRST(result, name, parameters, arguments, meanwhile) static result name##_first parameters;
+FAMILY(DECLARE_FIRST)
+static void free_first(void *block);
+
+#define POINTER(result, name, parameters, arguments, meanwhile) result (*name) parameters;
+#define INITIAL(result, name, parameters, arguments, meanwhile) .name = name##_first,
+static struct {
+	FAMILY(POINTER)
+	void (*free)(void *block);
+} real = {
+	FAMILY(INITIAL)
+	.free = free_first,
+};
+
+/* Where the libc has no such function (musl: pvalloc). */
+static void *memalign_plain(size_t alignment, size_t size)
+{
+	return real.aligned_alloc(alignment, size);
+}
+
+static void *valloc_plain(size_t size)
+{
+	return real.memalign(PAGE, size);
+}
+
+static void *pvalloc_plain(size_t size)
+{
+	return size > SIZE_MAX - PAGE ? NULL : real.memalign(PAGE, (size + PAGE - 1) & ~(PAGE - 1));
+}
+
+/* Return: false if the call comes from the look-up itself. Several threads may do it at once: same results. */
+static bool resolve(void)
+{
+	void *found;
+
+	if (resolving)
+		return false;
+	resolving = true;
+#define RESOLVE(result, name, parameters, arguments, meanwhile) \
+	if ((found = dlsym(RTLD_NEXT, #name))) \
+		real.name = (result (*) parameters)found;
+	if ((found = dlsym(RTLD_NEXT, "free")))
+		real.free = (void (*)(void *))found;
+	FAMILY(RESOLVE)
+	if (real.memalign == memalign_first)
+		real.memalign = memalign_plain;
+	if (real.valloc == valloc_first)
+		real.valloc = valloc_plain;
+	if (real.pvalloc == pvalloc_first)
+		real.pvalloc = pvalloc_plain;
+	/* A host that brings its own allocator brings the size of its blocks too. */
+	found = dlsym(RTLD_DEFAULT, "malloc_usable_size");
+	if (found && found != (void *)malloc_usable_size && !alloc_in_use())
+		real.malloc_usable_size = (size_t (*)(void *))found;
+	resolving = false;
+	return true;
+}
+
+#define FIRST(result, name, parameters, arguments, meanwhile) \
+	static result name##_first parameters \
+	{ \
+		if (!resolve() || real.name == name##_first) \
+			return meanwhile; \
+		return real.name arguments; \
+	}
+FAMILY(FIRST)
+
+static void free_first(void *block)
+{
+	if (resolve() && real.free != free_first)
+		real.free(block);
+}
+
+void alloc_init(void)
+{
+	if (real.malloc == malloc_first)
+		resolve();
+}
+
+bool alloc_in_use(void)
+{
+	return dlsym(RTLD_DEFAULT, "malloc") == (void *)malloc;
+}
+
+static bool ours(const void *block)
+{
+	return early_owns(block) || (freeze_mode != FREEZE_MODE_HOST && heap_owns(block));
+}
+
+static size_t our_size(const void *block)
+{
+	return early_owns(block) ? early_size(block) : heap_size(block);
+}
+
+/* Out of line, so that the host's way through each function needs no stack frame. */
+static __attribute__((noinline)) void *served(size_t size, size_t alignment, bool zero)
+{
+	void *block = heap_alloc(size, alignment < 16 ? 16 : alignment, zero);
+
+	if (!block)
+		errno = ENOMEM;
+	return block;
+}
+
+static __attribute__((noinline)) void free_special(void *block)
+{
+	if (!ours(block)) {
+		/* The copy never returns anything to the host's allocator: another thread may hold its lock. */
+		if (!freeze_inside())
+			real.free(block);
+	} else if (freeze_inside() && !early_owns(block)) {
+		heap_release(block);
+	}
+}
+
+/* Blocks change from the host's allocator to the copy's heap, or from the early room or the heap to the host's. */
+static __attribute__((noinline)) void *realloc_special(void *block, size_t size)
+{
+	bool inside = freeze_inside(), own = block && ours(block);
+	size_t old;
+	void *moved;
+
+	if (!inside && !own)
+		return real.realloc(block, size);
+	if (block && size == 0) { /* as glibc does */
+		free_special(block);
+		return NULL;
+	}
+	if (inside && own && !early_owns(block)) {
+		moved = heap_resize(block, size);
+		if (!moved)
+			errno = ENOMEM;
+		return moved;
+	}
+	moved = inside ? served(size, 16, false) : real.malloc(size);
+	if (moved && block) {
+		old = own ? our_size(block) : real.malloc_usable_size(block);
+		memcpy(moved, block, old < size ? old : size);
+	}
+	return moved;
+}
+
+static __attribute__((noinline)) void *calloc_special(size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (!freeze_inside())
+		return real.calloc(count, size);
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return served(bytes, 16, true);
+}
+
+static __attribute__((noinline)) void *malloc_special(size_t size)
+{
+	return freeze_inside() ? served(size, 16, false) : real.malloc(size);
+}
+
+static size_t power_of_two(size_t alignment)
+{
+	size_t power = 16;
+
+	while (power < alignment && power <= SIZE_MAX / 4)
+		power *= 2;
+	return power;
+}
+
+EXPORT void *malloc(size_t size)
+{
+	if (unlikely(freeze_mode))
+		return malloc_special(size);
+	return real.malloc(size);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+	if (unlikely(freeze_mode))
+		return calloc_special(count, size);
+	return real.calloc(count, size);
+}
+
+EXPORT void *realloc(void *block, size_t size)
+{
+	if (unlikely(freeze_mode || early_owns(block)))
+		return realloc_special(block, size);
+	return real.realloc(block, size);
+}
+
+EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(block, bytes);
+}
+
+EXPORT void free(void *block)
+{
+	if (unlikely(freeze_mode || early_owns(block)))
+		free_special(block);
+	else
+		real.free(block);
+}
+
+EXPORT void cfree(void *block)
+{
+	free(block);
+}
+
+EXPORT void free_sized(void *block, size_t size)
+{
+	(void)size;
+	free(block);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	(void)alignment, (void)size;
+	free(block);
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+	if (unlikely(freeze_mode) && freeze_inside())
+		return served(size, power_of_two(alignment), false);
+	return real.memalign(alignment, size);
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (unlikely(freeze_mode) && freeze_inside())
+		return served(size, power_of_two(alignment), false);
+	return real.aligned_alloc(alignment, size);
+}
+
+EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
+{
+	void *block;
+
+	if (likely(!freeze_mode) || !freeze_inside())
+		return real.posix_memalign(result, alignment, size);
+	if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0)
+		return EINVAL;
+	block = heap_alloc(size, power_of_two(alignment), false);
+	if (!block)
+		return ENOMEM;
+	*result = block;
+	return 0;
+}
+
+EXPORT void *valloc(size_t size)
+{
+	if (unlikely(freeze_mode) && freeze_inside())
+		return served(size, PAGE, false);
+	return real.valloc(size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	if (unlikely(freeze_mode) && freeze_inside())
+		return served(size > SIZE_MAX - PAGE ? size : (size + PAGE - 1) & ~(PAGE - 1), PAGE, false);
+	return real.pvalloc(size);
+}
+
+EXPORT size_t malloc_usable_size(void *block)
+{
+	if (unlikely(freeze_mode || early_owns(block)) && block && ours(block))
+		return our_size(block);
+	return real.malloc_usable_size(block);
+}

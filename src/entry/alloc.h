@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* alloc.h - the malloc family as the host calls it: forwarded, or in the frozen copy served from snapshot/heap. */
+#ifndef ENTRY_ALLOC_H
+#define ENTRY_ALLOC_H
+#include <stdbool.h>
+
+/* alloc_init - find the real functions now instead of at the first call. Thread: any. Signal: not safe. */
+void alloc_init(void);
+
+/* alloc_in_use - false where the host brings a malloc of its own that goes before ours: then the frozen copy's heap
+ * serves only this library, and an analysis may wait for a lock of the host's allocator. */
+bool alloc_in_use(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where it all begins. Hooks may be called earlier, by other libraries' constructors: each finds its own way then. */
+#include "base/options.h"
+#include "entry/alloc.h"
+#include "entry/atfork.h"
+#include "entry/exec.h"
+#include "entry/exit.h"
+#include "native/modules.h"
+#include "python/attach.h"
+#include "snapshot/snapshot.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+/* The callback that runs last among Python's own at exit, with the GIL and all modules still whole. */
+static void python_at_exit(void)
+{
+	snapshot_take(TRIGGER_EXIT, NULL);
+}
+
+static __attribute__((constructor)) void start(void)
+{
+	int saved = errno;
+
+	alloc_init();
+	options_init();
+	modules_refresh();
+	atfork_init();
+	snapshot_init();
+	python_init(python_at_exit);
+	exec_init();
+	exit_init();
+	errno = saved;
+}

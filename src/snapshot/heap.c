@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* mremap flags */
+#include "snapshot/heap.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include "base/os.h"
+
+#define PAGE ((size_t)4096)
+#define HUGE_PAGE ((size_t)2 << 20)
+#define CHUNK_LEAST ((size_t)1 << 20)
+#define CHUNK_MOST ((size_t)256 << 20)
+#define CHUNKS 256u
+#define LARGES 1024u
+
+/* Right before every block. */
+struct header {
+	size_t size;  /* usable bytes */
+	size_t span;  /* large: bytes of the mapping; small: 0 */
+};
+
+struct chunk {
+	char *start, *end;
+	char *touched;  /* highest byte ever handed out: above it memory is still zero */
+};
+
+static struct {
+	uint64_t limit, mapped;
+	void (*exhausted)(void);
+	struct chunk chunks[CHUNKS];
+	unsigned chunk_count;
+	char *next;          /* in the last chunk */
+	void *larges[LARGES];
+	unsigned large_count;
+} heap;
+
+void heap_open(uint64_t limit, void (*exhausted)(void))
+{
+	heap.limit = limit;
+	heap.exhausted = exhausted;
+}
+
+uint64_t heap_mapped(void)
+{
+	return heap.mapped;
+}
+
+static struct header *header_of(const void *block)
+{
+	return (struct header *)block - 1;
+}
+
+static void *refuse(void)
+{
+	if (heap.exhausted)
+		heap.exhausted();
+	return NULL;
+}
+
+static void *map(size_t size)
+{
+	void *memory;
+
+	if (heap.limit && (size > heap.limit || heap.mapped > heap.limit - size))
+		return NULL;
+	memory = os_map(size);
+	if (!memory)
+		return NULL;
+	heap.mapped += size;
+	/* Faulting in a big heap page by page is a good part of an analysis' time. */
+	if (size >= 2 * HUGE_PAGE)
+		os_call(SYS_madvise, (long)memory, (long)size, MADV_HUGEPAGE, 0, 0, 0);
+	return memory;
+}
+
+static unsigned large_find(const void *block)
+{
+	unsigned i = __atomic_load_n(&heap.large_count, __ATOMIC_ACQUIRE);
+
+	if (((uintptr_t)block & (PAGE - 1)) != sizeof(struct header))
+		return LARGES;
+	while (i-- > 0) {
+		if (heap.larges[i] == block)
+			return i;
+	}
+	return LARGES;
+}
+
+static const struct chunk *chunk_find(const void *block)
+{
+	const char *address = block;
+
+	for (unsigned i = __atomic_load_n(&heap.chunk_count, __ATOMIC_ACQUIRE); i-- > 0;) {
+		if (address >= heap.chunks[i].start && address < heap.chunks[i].end)
+			return &heap.chunks[i];
+	}
+	return NULL;
+}
+
+bool heap_owns(const void *block)
+{
+	return chunk_find(block) || large_find(block) < LARGES;
+}
+
+size_t heap_size(const void *block)
+{
+	return header_of(block)->size;
+}
+
+static void *large_alloc(size_t size)
+{
+	size_t span = (size + sizeof(struct header) + PAGE - 1) & ~(PAGE - 1);
+	struct header *header = map(span);
+
+	if (!header)
+		return NULL;
+	header->size = span - sizeof(*header);
+	header->span = span;
+	heap.larges[heap.large_count] = header + 1;
+	__atomic_store_n(&heap.large_count, heap.large_count + 1, __ATOMIC_RELEASE);
+	return header + 1;
+}
+
+/* Chunks grow with the heap, and shrink again where little address space is left (ulimit -v). */
+static bool chunk_add(size_t least)
+{
+	size_t wanted = heap.mapped / 4 / CHUNK_LEAST * CHUNK_LEAST;
+	struct chunk *chunk = &heap.chunks[heap.chunk_count];
+
+	if (heap.chunk_count == CHUNKS)
+		return false;
+	wanted = wanted < CHUNK_LEAST ? CHUNK_LEAST : wanted > CHUNK_MOST ? CHUNK_MOST : wanted;
+	least = (least + PAGE - 1) & ~(PAGE - 1);
+	if (wanted < least)
+		wanted = least;
+	while (!(chunk->start = map(wanted))) {
+		if (wanted == least)
+			return false;
+		wanted = wanted / 2 / PAGE * PAGE;
+		if (wanted < least)
+			wanted = least;
+	}
+	chunk->end = chunk->start + wanted;
+	chunk->touched = heap.next = chunk->start;
+	__atomic_store_n(&heap.chunk_count, heap.chunk_count + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static char *place(size_t alignment)
+{
+	uintptr_t at = (uintptr_t)heap.next + sizeof(struct header);
+
+	return (char *)((at + alignment - 1) & ~(uintptr_t)(alignment - 1));
+}
+
+static struct chunk *last_chunk(void)
+{
+	return heap.chunk_count ? &heap.chunks[heap.chunk_count - 1] : NULL;
+}
+
+static bool fits(const struct chunk *chunk, const char *block, size_t size)
+{
+	return block <= chunk->end && (size_t)(chunk->end - block) >= size;
+}
+
+/* Hands out [block, block + size) of @chunk: clears what an earlier, released block left there. */
+static void occupy(struct chunk *chunk, char *block, size_t size, bool zero)
+{
+	if (zero && block < chunk->touched)
+		memset(block, 0, (size_t)(chunk->touched - block) < size ? (size_t)(chunk->touched - block) : size);
+	heap.next = block + size;
+	if (heap.next > chunk->touched)
+		chunk->touched = heap.next;
+}
+
+void *heap_alloc(size_t size, size_t alignment, bool zero)
+{
+	struct chunk *chunk = last_chunk();
+	void *large;
+	char *block;
+
+	if (size > PTRDIFF_MAX - 2 * PAGE || alignment > PTRDIFF_MAX - 2 * PAGE - size)
+		return refuse();
+	if (size >= HEAP_LARGE && alignment <= 16 && heap.large_count < LARGES) {
+		large = large_alloc(size);
+		return large ? large : refuse();
+	}
+	size = size < 16 ? 16 : (size + 15) & ~(size_t)15;
+	if (!chunk || !fits(chunk, block = place(alignment), size)) {
+		if (!chunk_add(size + alignment + sizeof(struct header)))
+			return refuse();
+		chunk = last_chunk();
+		block = place(alignment);
+	}
+	occupy(chunk, block, size, zero);
+	*header_of(block) = (struct header){ .size = size };
+	return block;
+}
+
+void heap_release(void *block)
+{
+	struct header *header = header_of(block);
+
+	if (header->span) {
+		unsigned i = large_find(block);
+
+		if (i == LARGES)
+			return;
+		heap.larges[i] = heap.larges[heap.large_count - 1];
+		__atomic_store_n(&heap.large_count, heap.large_count - 1, __ATOMIC_RELEASE);
+		heap.mapped -= header->span;
+		os_unmap(header, header->span);
+	} else if ((char *)block + header->size == heap.next) {
+		heap.next = (char *)header;
+	}
+}
+
+static void *large_resize(void *block, size_t size)
+{
+	struct header *header = header_of(block);
+	size_t old = header->span, span = (size + sizeof(*header) + PAGE - 1) & ~(PAGE - 1);
+	unsigned i = large_find(block);
+	long moved;
+
+	if (i == LARGES || (span > old && heap.limit && heap.mapped + (span - old) > heap.limit))
+		return refuse();
+	moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, MREMAP_MAYMOVE, 0, 0);
+	if (moved < 0 && moved > -4096)
+		return refuse();
+	header = (struct header *)moved;
+	header->size = span - sizeof(*header);
+	header->span = span;
+	heap.mapped = heap.mapped - old + span;
+	heap.larges[i] = header + 1;
+	return header + 1;
+}
+
+void *heap_resize(void *block, size_t size)
+{
+	struct header *header = header_of(block);
+	struct chunk *chunk = last_chunk();
+	size_t rounded = size < 16 ? 16 : (size + 15) & ~(size_t)15;
+	void *moved;
+
+	if (size > PTRDIFF_MAX - 2 * PAGE)
+		return refuse();
+	if (header->span && size >= HEAP_LARGE / 2)
+		return large_resize(block, size);
+	if (!header->span && rounded <= header->size)
+		return block;
+	if (!header->span && (char *)block + header->size == heap.next && size < HEAP_LARGE &&
+	    fits(chunk, block, rounded)) {
+		header->size = rounded;
+		occupy(chunk, block, rounded, false);
+		return block;
+	}
+	moved = heap_alloc(size, 16, false);
+	if (!moved)
+		return NULL;
+	memcpy(moved, block, header->size < size ? header->size : size);
+	heap_release(block);
+	return moved;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "snapshot/snapshot.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include "base/lock.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "ledger/registrations.h"
+#include "native/modules.h"
+#include "python/attach.h"
+#include "report/file.h"
+#include "report/report.h"
+#include "snapshot/freeze.h"
+#include "snapshot/tree.h"
+
+#define SECOND 1000000000u
+#define LEDGER_LIMIT_NS ((uint64_t)10 * SECOND)  /* for the second try, which does not look at the heap */
+#define LEDGER_MEMORY ((uint64_t)64 << 20)       /* it may have this much, however low the cap */
+
+static struct {
+	bool ready, final;
+	pid_t pid;                /* of the process that this state speaks of; another one is a vfork's child */
+	uint32_t sequence;
+	uint64_t start_ns;
+	struct lock lock;
+	struct freeze *running;   /* for an end that comes from a signal handler */
+	struct report_file file;
+} state;
+
+void snapshot_init(void)
+{
+	/* A setuid program: the one who set the environment must not have files written in another's name. */
+	if (getauxval(AT_SECURE))
+		return;
+	tree_init();
+	file_init();
+	state.pid = os_getpid();
+	state.start_ns = os_realtime_ns();
+	state.ready = true;
+}
+
+void snapshot_child(void)
+{
+	tree_child();
+	lock_reset(&state.lock);
+	state.running = NULL;
+	state.final = false;
+	state.sequence = 0;
+	state.start_ns = os_realtime_ns();
+	state.pid = os_getpid();
+}
+
+static bool due(enum snapshot_trigger trigger)
+{
+	if (trigger == TRIGGER_API || options.report == REPORT_ALWAYS)
+		return true;
+	if (options.report == REPORT_FINDINGS)
+		return registrations_count() > 0;
+	return tree_root() || registrations_own() > 0;
+}
+
+static int work(void *argument)
+{
+	struct report_request *request = argument;
+
+	request->shared_pause_ns = freeze_shared_pause();
+	return report_make(request);
+}
+
+/* Why Python is not looked at, or NULL. */
+static const char *python_reason(bool with_python)
+{
+	if (with_python || !python_present())
+		return NULL;
+	if (!python_here())
+		return "this process was forked without Python's knowledge";
+	return "at this end Python could not be looked at: it is finalised, or this thread does not hold its lock";
+}
+
+static void death_reason(char *text, size_t room, const struct freeze_outcome *outcome)
+{
+	switch (outcome->result) {
+	case FREEZE_TIMEOUT:
+		snprintf(text, room, "the analysis took longer than %llu s", (unsigned long long)options.timeout);
+		break;
+	case FREEZE_MEMORY:
+		snprintf(text, room, "the analysis ran out of memory (cap %llu bytes)",
+			 (unsigned long long)options.memory);
+		break;
+	default:
+		snprintf(text, room, "the analysis died (signal %d)", outcome->status);
+	}
+}
+
+/* Return: 0, or a negative errno: no copy could be made. */
+static int attempt(struct report_request *request, uint64_t limit_ns, uint64_t memory, int *token,
+		   struct freeze_outcome *outcome)
+{
+	int error = freeze_start(work, request, state.file.directory, memory, &state.running);
+
+	/* The copy has what it needs; nobody else has to wait for the GIL. */
+	python_unlock(*token);
+	*token = -1;
+	if (error < 0)
+		return error;
+	freeze_wait(state.running, limit_ns, outcome);
+	state.running = NULL;
+	if (outcome->result != FREEZE_DONE)
+		file_discard(&state.file);
+	return 0;
+}
+
+/* The copy first; if it dies, a second one that leaves the heap alone; where there can be none, here. */
+static int make(struct report_request *request, bool end, int *token)
+{
+	struct freeze_outcome outcome;
+	uint64_t memory = options.memory;
+	char reason[96];
+	int error = attempt(request, options.timeout * SECOND, memory, token, &outcome);
+
+	if (error == 0 && outcome.result == FREEZE_DONE)
+		return outcome.status;
+	if (error == 0) {
+		death_reason(reason, sizeof(reason), &outcome);
+		request->reason = reason;
+		request->ledger_only = true;
+		request->with_python = false;
+		memory = memory && memory < LEDGER_MEMORY ? LEDGER_MEMORY : memory;
+		error = attempt(request, LEDGER_LIMIT_NS, memory, token, &outcome);
+		if (error == 0)
+			return outcome.result == FREEZE_DONE && outcome.status < 0 ? outcome.status : -ETIMEDOUT;
+	}
+	if (!end)
+		return error;
+	request->in_place = true;
+	return freeze_in_place(work, request, memory);
+}
+
+static int take(enum snapshot_trigger trigger, const char *label, int *token)
+{
+	static const char *const names[] = { "exit", "_exit", "exec", "api" };
+	bool with_python = python_can_look() && python_here();
+	struct report_request request = {
+		.trigger = names[trigger],
+		.label = label,
+		.sequence = ++state.sequence,
+		.pid = state.pid,
+		.ppid = (int32_t)os_call(SYS_getppid, 0, 0, 0, 0, 0, 0),
+		.with_python = with_python,
+		.reason = python_reason(with_python),
+		.findings_only = options.report == REPORT_FINDINGS && trigger != TRIGGER_API,
+		.start_time_ns = state.start_ns,
+		.open = file_open,
+		.close = file_close,
+		.file = &state.file,
+	};
+	int result = file_prepare(&state.file, state.pid, request.sequence);
+
+	if (result < 0)
+		return result;
+	modules_refresh();
+	result = make(&request, trigger != TRIGGER_API, token);
+	/* An exec that fails goes on; so the final report of this image is still to come. */
+	if (trigger == TRIGGER_EXIT || trigger == TRIGGER__EXIT)
+		state.final = true;
+	return result < 0 ? result : 0;
+}
+
+int snapshot_take(enum snapshot_trigger trigger, const char *label)
+{
+	int saved = errno, token = -1, result = 0;
+	bool api = trigger == TRIGGER_API;
+
+	if (!state.ready || freeze_inside() || os_getpid() != state.pid || state.final || !due(trigger))
+		return api ? -EAGAIN : 0;
+	/* Before our lock: a thread with the GIL may be waiting for that one. */
+	if (api)
+		token = python_lock();
+	if (!lock_take(&state.lock)) {
+		/* A signal handler in the middle of a snapshot. An end would take the copy with it. */
+		if (state.running && !api)
+			freeze_join(state.running, options.timeout * SECOND);
+		result = -EBUSY;
+	} else {
+		if (!state.final)
+			result = take(trigger, label, &token);
+		lock_release(&state.lock);
+	}
+	python_unlock(token);
+	errno = saved;
+	return result;
+}
