@@ -29,6 +29,9 @@ uint32_t python_fork_interpreter(void);
 bool python_here(void);
 void python_child(uint32_t interpreter);
 
+/* attach_problem - why Python registrations cannot be seen, or NULL. */
+const char *attach_problem(void);
+
 /* python_present - a CPython is initialised or was (so its absence from a report needs a reason). */
 bool python_present(void);
 
