@@ -8,6 +8,7 @@
 struct report_request {
 	const char *trigger, *label;      /* as in the report; label may be NULL */
 	uint32_t sequence;                /* of this snapshot in the process, from 1 */
+	int32_t pid, ppid;                /* of the host: the copy has a pid of its own */
 	bool in_place;                    /* isolation */
 	bool with_python;                 /* this thread holds the GIL of a live interpreter */
 	bool ledger_only;                 /* no heap: the second try after the first copy died */

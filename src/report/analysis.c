@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/analysis.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "python/peel.h"
+#include "python/registry.h"
+
+static int compare_numbers(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	return (a > b) - (a < b);
+}
+
+static int compare_cuts(const void *left, const void *right)
+{
+	const struct cut_edge *a = left, *b = right;
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	return (a->to > b->to) - (a->to < b->to);
+}
+
+static uint32_t drop_doubles(uint32_t *numbers, uint32_t count)
+{
+	uint32_t kept = 0;
+	if (count)
+		qsort(numbers, count, sizeof *numbers, compare_numbers);
+	for (uint32_t i = 0; i < count; i++)
+		if (kept == 0 || numbers[kept - 1] != numbers[i])
+			numbers[kept++] = numbers[i];
+	return kept;
+}
+
+struct owner *analysis_owner(const struct analysis *analysis, uint32_t node)
+{
+	uint32_t low = 0, high = analysis->owner_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (analysis->owners[middle].node < node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < analysis->owner_count && analysis->owners[low].node == node ? &analysis->owners[low] : NULL;
+}
+
+/* Distinct owners of all registrations, each with the registrations that lead to it. */
+static int gather_owners(struct analysis *analysis)
+{
+	const struct heap *heap = &analysis->heap;
+	uint32_t total = 0;
+	for (uint32_t i = 0; i < heap->registration_count; i++)
+		total += heap->registrations[i].owner_count;
+	uint32_t *nodes = malloc((total + 1) * sizeof *nodes);
+	analysis->links = malloc((total + 1) * sizeof *analysis->links);
+	if (!nodes || !analysis->links)
+		return free(nodes), -ENOMEM;
+	for (uint32_t i = 0, at = 0; i < heap->registration_count; i++)
+		for (uint32_t j = 0; j < heap->registrations[i].owner_count; j++)
+			nodes[at++] = heap->registrations[i].owners[j];
+	uint32_t count = drop_doubles(nodes, total);
+	analysis->owners = calloc(count + 1, sizeof *analysis->owners);
+	analysis->owner_count = analysis->owners ? count : 0;
+	for (uint32_t i = 0; i < analysis->owner_count; i++)
+		analysis->owners[i].node = nodes[i];
+	free(nodes);
+	return analysis->owners ? 0 : -ENOMEM;
+}
+
+static void link_owners(struct analysis *analysis)
+{
+	const struct heap *heap = &analysis->heap;
+	for (uint32_t i = 0; i < heap->registration_count; i++)
+		for (uint32_t j = 0; j < heap->registrations[i].owner_count; j++)
+			analysis_owner(analysis, heap->registrations[i].owners[j])->registration_count++;
+	for (uint32_t i = 0, at = 0; i < analysis->owner_count; i++) {
+		analysis->owners[i].first_registration = at;
+		at += analysis->owners[i].registration_count;
+		analysis->owners[i].registration_count = 0;
+	}
+	for (uint32_t i = 0; i < heap->registration_count; i++) {
+		for (uint32_t j = 0; j < heap->registrations[i].owner_count; j++) {
+			struct owner *owner = analysis_owner(analysis, heap->registrations[i].owners[j]);
+			analysis->links[owner->first_registration + owner->registration_count++] = i;
+		}
+	}
+}
+
+static int add_cut(struct analysis *analysis, struct owner *owner, uint32_t from, uint32_t *room)
+{
+	if (analysis->cut_count == *room) {
+		*room = *room ? 2 * *room : 64;
+		void *larger = realloc(analysis->owner_cuts, *room * sizeof *analysis->owner_cuts);
+		if (!larger)
+			return -ENOMEM;
+		analysis->owner_cuts = larger;
+	}
+	for (uint32_t i = owner->first_cut; i < analysis->cut_count; i++)
+		if (analysis->owner_cuts[i].from == from)
+			return 0;  /* a parallel edge */
+	analysis->owner_cuts[analysis->cut_count++] = (struct cut_edge){from, owner->node};
+	owner->cut_count++;
+	return 0;
+}
+
+/* The registry edges into every owner that ordinary roots reach. A container's kind is asked once for each edge: a registry of
+ * n owners has one referrer, so that is cheap. */
+static int find_cuts(struct analysis *analysis)
+{
+	const struct graph *graph = &analysis->heap.graph;
+	uint32_t room = 0;
+	for (uint32_t i = 0; i < analysis->owner_count; i++) {
+		struct owner *owner = &analysis->owners[i];
+		owner->first_cut = analysis->cut_count;
+		if (analysis->reach[owner->node] != REACH_ROOT || (graph->flags[owner->node] & NODE_ROOT))
+			continue;
+		for (uint32_t j = graph->reverse_first[owner->node]; j < graph->reverse_first[owner->node + 1]; j++) {
+			enum registry_kind kind = registry_kind(&analysis->heap, analysis->reach, graph->source[j]);
+			if (kind == REGISTRY_NOT)
+				continue;
+			owner->module_registry |= kind == REGISTRY_MODULE;
+			if (add_cut(analysis, owner, graph->source[j], &room) < 0)
+				return -ENOMEM;
+		}
+	}
+	analysis->cuts = malloc((analysis->cut_count + 1) * sizeof *analysis->cuts);
+	if (!analysis->cuts)
+		return -ENOMEM;
+	if (analysis->cut_count) {
+		memcpy(analysis->cuts, analysis->owner_cuts, analysis->cut_count * sizeof *analysis->cuts);
+		qsort(analysis->cuts, analysis->cut_count, sizeof *analysis->cuts, compare_cuts);
+	}
+	return 0;
+}
+
+/* candidates: fork-only, or reached from roots only through registry edges. */
+static int find_candidates(struct analysis *analysis)
+{
+	uint32_t nodes = analysis->heap.graph.nodes;
+	analysis->candidates = calloc(nodes + 1, 1);
+	if (!analysis->candidates)
+		return -ENOMEM;
+	if (analysis->cut_count) {
+		int result = reach_cut(&analysis->heap.graph, analysis->cuts, analysis->cut_count, analysis->candidates);
+		if (result < 0)
+			return result;
+		for (uint32_t i = 0; i < nodes; i++)
+			analysis->candidates[i] = !analysis->candidates[i] && analysis->reach[i] != REACH_NONE;
+	} else {
+		for (uint32_t i = 0; i < nodes; i++)
+			analysis->candidates[i] = analysis->reach[i] == REACH_FORK;
+	}
+	return 0;
+}
+
+static void judge(struct analysis *analysis)
+{
+	for (uint32_t i = 0; i < analysis->owner_count; i++) {
+		struct owner *owner = &analysis->owners[i];
+		if (analysis->reach[owner->node] == REACH_FORK)
+			owner->verdict = VERDICT_FORK_ONLY;
+		else if (analysis->candidates[owner->node])
+			owner->verdict = VERDICT_JOINT;
+	}
+	for (uint32_t i = analysis->heap.registration_count; i < analysis->heap.graph.nodes; i++) {
+		if (!analysis->candidates[i])
+			continue;
+		uint64_t bytes = heap_size(&analysis->heap, i);
+		if (analysis->reach[i] == REACH_FORK)
+			analysis->fork_only.objects++, analysis->fork_only.bytes += bytes;
+		else
+			analysis->joint.objects++, analysis->joint.bytes += bytes;
+	}
+}
+
+/* What hangs off a callable but not off one of its owners is plumbing too: a WeakMethod's inner reference, a function's
+ * own dict. */
+static int flag_plumbing(struct analysis *analysis)
+{
+	struct graph *graph = &analysis->heap.graph;
+	uint8_t *owned = calloc(graph->nodes + (size_t)1, 1);
+	uint32_t *queue = malloc((analysis->fork_only.objects + 1) * sizeof *queue), count = 0;
+	int result = owned && queue ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < analysis->owner_count && result == 0; i++)
+		if (analysis->reach[analysis->owners[i].node] == REACH_FORK)
+			owned[queue[count++] = analysis->owners[i].node] = 1;
+	for (uint32_t at = 0; at < count; at++) {
+		for (uint32_t i = graph->first[queue[at]]; i < graph->first[queue[at] + 1]; i++) {
+			uint32_t node = graph->target[i];
+			if (analysis->reach[node] == REACH_FORK && !owned[node])
+				owned[queue[count++] = node] = 1;
+		}
+	}
+	for (uint32_t i = analysis->heap.registration_count; i < graph->nodes && result == 0; i++)
+		if (analysis->reach[i] == REACH_FORK && !owned[i])
+			graph->flags[i] |= NODE_PLUMBING;
+	free(owned), free(queue);
+	return result;
+}
+
+static int measure_owners(struct analysis *analysis)
+{
+	uint32_t count = analysis->owner_count;
+	uint32_t *wanted = malloc((count + 1) * sizeof *wanted);
+	uint64_t *objects = malloc((count + 1) * sizeof *objects), *bytes = malloc((count + 1) * sizeof *bytes);
+	int result = wanted && objects && bytes ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < count && result == 0; i++)
+		wanted[i] = analysis->owners[i].node;
+	if (result == 0)
+		result = dominators_retained(&analysis->dominators, wanted, count, heap_size, &analysis->heap, objects, bytes);
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		analysis->owners[i].retained_objects = objects[i];
+		analysis->owners[i].retained_bytes = bytes[i];
+	}
+	free(wanted), free(objects), free(bytes);
+	return result;
+}
+
+static int mark(struct analysis *analysis)
+{
+	uint32_t nodes = analysis->heap.graph.nodes;
+	analysis->reach = malloc(nodes + 1);
+	analysis->parent = malloc((nodes + (size_t)1) * sizeof *analysis->parent);
+	if (!analysis->reach || !analysis->parent)
+		return -ENOMEM;
+	int result = graph_reverse(&analysis->heap.graph);
+	return result < 0 ? result : reach_mark(&analysis->heap.graph, analysis->reach, analysis->parent);
+}
+
+int analysis_run(struct analysis *analysis)
+{
+	memset(analysis, 0, sizeof *analysis);
+	int result = heap_collect(&analysis->heap);
+	if (result == 0)
+		result = peel_registrations(&analysis->heap);
+	if (result == 0)
+		result = mark(analysis);
+	if (result == 0)
+		result = dominators_compute(&analysis->heap.graph, &analysis->dominators);
+	if (result == 0)
+		result = gather_owners(analysis);
+	if (result < 0)
+		return result;
+	link_owners(analysis);
+	result = find_cuts(analysis);
+	if (result == 0)
+		result = find_candidates(analysis);
+	if (result < 0)
+		return result;
+	judge(analysis);
+	result = flag_plumbing(analysis);
+	if (result < 0)
+		return result;
+	analysis->scratch = reach_scratch_new(&analysis->heap.graph);
+	return analysis->scratch ? measure_owners(analysis) : -ENOMEM;
+}
+
+struct owner *analysis_main_owner(const struct analysis *analysis, const struct heap_registration *registration)
+{
+	struct owner *main_owner = NULL;
+	for (uint32_t i = 0; i < registration->owner_count; i++) {
+		struct owner *owner = analysis_owner(analysis, registration->owners[i]);
+		if (!main_owner || owner->retained_bytes > main_owner->retained_bytes)
+			main_owner = owner;
+	}
+	return main_owner;
+}
+
+struct tally {
+	struct analysis *analysis;
+	struct freed freed;
+	bool plumbing;
+};
+
+static void count_node(void *tally_pointer, uint32_t node)
+{
+	struct tally *tally = tally_pointer;
+	uint8_t flags = tally->analysis->heap.graph.flags[node];
+	if ((flags & NODE_REGISTRATION) || (!tally->plumbing && (flags & NODE_PLUMBING)))
+		return;
+	tally->freed.objects++;
+	tally->freed.bytes += heap_size(&tally->analysis->heap, node);
+}
+
+struct freed analysis_frees(struct analysis *analysis, uint32_t index)
+{
+	struct tally tally = {.analysis = analysis};
+	dominators_visit(&analysis->dominators, index, count_node, &tally);
+	return tally.freed;
+}
+
+struct freed analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops,
+			    const struct cut_edge *cut, uint32_t cuts)
+{
+	struct tally tally = {.analysis = analysis, .plumbing = true};
+	reach_freed(&analysis->heap.graph, analysis->candidates, dropped, drops, cut, cuts, analysis->scratch,
+		    count_node, &tally);
+	return tally.freed;
+}
+
+void analysis_finish(struct analysis *analysis)
+{
+	dominators_finish(&analysis->dominators);
+	reach_scratch_free(analysis->scratch);
+	free(analysis->reach);
+	free(analysis->parent);
+	free(analysis->candidates);
+	free(analysis->owners);
+	free(analysis->links);
+	free(analysis->cuts);
+	free(analysis->owner_cuts);
+	heap_finish(&analysis->heap);
+}

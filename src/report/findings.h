@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* findings.h - the rules over the results: one finding for each fingerprint. */
+#ifndef REPORT_FINDINGS_H
+#define REPORT_FINDINGS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ledger/registrations.h"
+#include "ledger/stacks.h"
+#include "report/analysis.h"
+
+struct numbers {
+	uint32_t *items;
+	uint32_t count, room;
+};
+
+struct finding {
+	const char *rule, *name, *level;
+	char fingerprint[13];          /* 12 hex digits */
+	const char *message, *fix;     /* interned */
+	struct numbers registrations;  /* sequences, ascending */
+	struct numbers objects;        /* owner nodes, ascending */
+	uint64_t count, bytes, freed;  /* freed: objects that bytes counts */
+	struct frame site;             /* function and file NULL where unknown */
+	bool inherited;                /* all of its registrations are */
+	uint32_t seen;                 /* snapshots of this process that had it, this one included */
+	/* While grouping: */
+	const char *type, *callable, *holder;
+};
+
+struct findings {
+	struct finding *list;
+	uint32_t count, room;
+};
+
+/* findings_make - all rules. @analysis: NULL without Python's heap. Order: rule, bytes descending, fingerprint.
+ * Return: 0 or -ENOMEM. Owner: caller, findings_finish. */
+int findings_make(struct findings *findings, struct analysis *analysis, struct path_search *search);
+void findings_finish(struct findings *findings);
+
+/* registration_site - where a registration was made: its innermost Python frame, else its innermost native one; function
+ * NULL where it is not known. */
+struct frame registration_site(const struct registration *record);
+
+/* Grouping, for the rule files. findings_group: the finding of this rule, level and key, made on first sight. */
+struct finding *findings_group(struct findings *findings, const char *rule, const char *name, const char *level,
+			       const char *type, const char *callable, const char *holder);
+bool numbers_add(struct numbers *numbers, uint32_t number);
+void numbers_free(struct numbers *numbers);
+
+/* findings_python: FH001 - FH003; findings_ledger: FH004, FH006 - FH008. */
+int findings_python(struct findings *findings, struct analysis *analysis, struct path_search *search);
+int findings_ledger(struct findings *findings, const struct analysis *analysis);
+
+/* registration_callable - "module.qualname" of its first callable, interned. */
+const char *registration_callable(const struct heap_registration *registration);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/os.h"
+
+#define BUFFER_SIZE (64u << 10)
+
+json_t *json_text(const char *text)
+{
+	if (!text)
+		return json_null();
+	json_t *value = json_string(text);
+	if (value)
+		return value;
+	char *escaped = malloc(4 * strlen(text) + 1), *at = escaped;
+	if (!escaped)
+		return json_null();
+	for (; *text; text++)
+		at += sprintf(at, (unsigned char)*text < 0x80 ? "%c" : "\\x%02x", (unsigned char)*text);
+	value = json_string(escaped);
+	free(escaped);
+	return value;
+}
+
+json_t *json_number(uint64_t number)
+{
+	return json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number);
+}
+
+json_t *json_id(uint32_t id)
+{
+	return id == UINT32_MAX ? json_null() : json_integer(id);
+}
+
+json_t *json_time(uint64_t time_ns)
+{
+	if (time_ns == 0)
+		return json_null();
+	time_t seconds = (time_t)(time_ns / 1000000000u);
+	struct tm utc;
+	char date[64], text[96];
+	gmtime_r(&seconds, &utc);
+	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, sizeof text, "%s.%06uZ", date, (unsigned)(time_ns % 1000000000u / 1000u));
+	return json_string(text);
+}
+
+json_t *json_bytes(const uint8_t *bytes, unsigned count)
+{
+	char text[2 * 64 + 1] = "";
+	for (unsigned i = 0; i < count && i < 64; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+	return count ? json_string(text) : json_null();
+}
+
+struct sink {
+	int fd, error;
+	size_t used;
+	char buffer[BUFFER_SIZE];
+};
+
+static int flush(struct sink *sink)
+{
+	if (sink->error == 0)
+		sink->error = os_write_all(sink->fd, sink->buffer, sink->used);
+	sink->used = 0;
+	return sink->error;
+}
+
+static int take(const char *text, size_t size, void *sink_pointer)
+{
+	struct sink *sink = sink_pointer;
+	while (size > 0 && sink->error == 0) {
+		size_t part = BUFFER_SIZE - sink->used < size ? BUFFER_SIZE - sink->used : size;
+		memcpy(sink->buffer + sink->used, text, part);
+		sink->used += part;
+		text += part;
+		size -= part;
+		if (sink->used == BUFFER_SIZE)
+			flush(sink);
+	}
+	return sink->error;
+}
+
+int json_write(const json_t *root, int fd)
+{
+	struct sink *sink = calloc(1, sizeof *sink);
+	if (!sink)
+		return -ENOMEM;
+	sink->fd = fd;
+	int result = json_dump_callback(root, take, sink, JSON_INDENT(1));
+	take("\n", 1, sink);
+	flush(sink);
+	int error = sink->error ? sink->error : result < 0 ? -ENOMEM : 0;
+	free(sink);
+	return error;
+}

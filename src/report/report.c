@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "ledger/registrations.h"
+#include "native/handlers.h"
+#include "native/modules.h"
+#include "python/attach.h"
+#include "python/interpreters.h"
+#include "report/holders.h"
+#include "report/json.h"
+#include "report/seen.h"
+#include "report/write.h"
+#include "retention/path.h"
+
+static const char *analyse(struct material *material, struct analysis *analysis)
+{
+	static char text[96];
+	const struct report_request *request = material->request;
+	if (!python_present())
+		return NULL;
+	if (attach_problem())
+		return NULL;  /* said in capabilities; the native part is complete */
+	if (request->ledger_only)
+		return request->reason ? request->reason : "the analysis was not possible";
+	if (!request->with_python)
+		return "the interpreter could not be looked at: it had ended, or this thread did not hold the GIL";
+	if (interpreters_count() == 0)
+		interpreters_late();
+	int result = analysis_run(analysis);
+	if (result == 0) {
+		material->analysis = analysis;
+		material->search = holders_search(analysis);
+		result = choose_objects(material);
+	}
+	if (result == 0)
+		return NULL;
+	material->analysis = NULL;
+	snprintf(text, sizeof text, "the analysis of the Python heap failed: %s", strerror(-result));
+	return text;
+}
+
+static int publish(struct material *material)
+{
+	const struct report_request *request = material->request;
+	int fd = request->open(request->file);
+	if (fd < 0)
+		return fd;
+	json_t *root = write_report(material);
+	int result = root ? json_write(root, fd) : -ENOMEM;
+	int closed = request->close(request->file, fd, result == 0);
+	json_decref(root);
+	return result < 0 ? result : closed < 0 ? closed : 1;
+}
+
+int report_make(const struct report_request *request)
+{
+	struct analysis analysis = {0};
+	struct findings findings = {0};
+	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
+	ledger_thaw();
+	material.retention_problem = analyse(&material, &analysis);
+	int result = findings_make(&findings, material.analysis, material.search);
+	seen_note(&findings);
+	if (result == 0 && request->findings_only && findings.count == 0)
+		return 0;
+	if (result == 0)
+		result = publish(&material);
+	/* The copy ends here; in place the arena goes as a whole: nothing is worth freeing one by one. */
+	return result;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* write.h - the report as JSON, section by section; field names as the report's man page says. */
+#ifndef REPORT_WRITE_H
+#define REPORT_WRITE_H
+#include <jansson.h>
+
+#include "report/analysis.h"
+#include "report/findings.h"
+#include "report/report.h"
+
+/* Everything that a report is made of. analysis, search: NULL where the Python heap was not looked at. */
+struct material {
+	const struct report_request *request;
+	struct analysis *analysis;
+	struct path_search *search;
+	struct findings *findings;
+	const char *retention_problem;  /* why there is no analysis, or NULL */
+	uint64_t start_ns;              /* CLOCK_MONOTONIC when the analysis began */
+	struct listed *listed;          /* the objects of the report; an object's id is its index */
+	uint32_t listed_count;
+	uint32_t *ids;                  /* [nodes] id + 1, 0: not listed */
+	uint64_t objects_dropped;
+};
+
+struct listed {
+	uint32_t node;
+	uint64_t retained_objects, retained_bytes;
+};
+
+/* choose_objects - fill listed, ids and objects_dropped: every owner and every fork-only object that retains at least the floor,
+ * most bytes first, as many as the limit allows. Before anything is named (sizes must be final). Return: 0 or -ENOMEM. */
+int choose_objects(struct material *material);
+/* object_id - null for a node that is not listed. */
+json_t *object_id(const struct material *material, uint32_t node);
+
+/* Each returns a new reference. */
+json_t *write_process(const struct material *material);
+json_t *write_snapshot(const struct material *material);
+json_t *write_capabilities(const struct material *material);
+json_t *write_modules(void);
+json_t *write_frames(void);
+json_t *write_stacks(void);
+json_t *write_registrations(struct material *material);
+json_t *write_forks(void);
+json_t *write_objects(struct material *material);
+json_t *write_own_build_id(void);
+json_t *write_findings(const struct material *material);
+json_t *write_summary(const struct material *material);
+
+/* write_report - all of it. */
+json_t *write_report(struct material *material);
+
+/* registration_calls - how often the handler of @phase ran since it was registered. Return: false if unknown. */
+bool registration_calls(const struct registration *record, int phase, uint64_t *calls);
+
+extern const char *const phase_names[PHASES];
+
+#endif

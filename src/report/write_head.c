@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the report says of itself: process, snapshot, capabilities. */
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/options.h"
+#include "base/os.h"
+#include "forkheld/report.h"
+#include "ledger/registrations.h"
+#include "native/modules.h"
+#include "native/unwind.h"
+#include "python/attach.h"
+#include "python/interpreters.h"
+#include "report/json.h"
+#include "report/write.h"
+
+json_t *write_own_build_id(void)
+{
+	uint32_t own = modules_find((uintptr_t)(void *)write_own_build_id);
+	if (own == MODULE_NONE)
+		return json_null();
+	return json_bytes(modules_get(own)->build_id, modules_get(own)->build_id_size);
+}
+
+static json_t *libc_object(void)
+{
+	json_t *object = json_object();
+#ifdef __GLIBC__
+	json_set(object, "name", json_string("glibc"));
+	json_set(object, "version", json_string(gnu_get_libc_version()));
+#else
+	json_set(object, "name", json_string("musl"));
+	json_set(object, "version", json_null());
+#endif
+	return object;
+}
+
+static json_t *python_object(void)
+{
+	if (!python_present())
+		return json_null();
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < interpreters_count(); i++)
+		count += !interpreters_get(i)->ended;
+	json_t *object = json_object();
+	json_set(object, "version", json_text(py.version_text));
+	uint32_t module = modules_find((uintptr_t)(void *)py.Py_GetVersion);
+	bool main_program = module != MODULE_NONE && module == modules_find(getauxval(AT_ENTRY));
+	json_set(object, "build", json_string(main_program ? "static" : "shared"));
+	json_set(object, "free_threaded", json_boolean(py.free_threaded));
+	json_set(object, "interpreters", json_integer(count));
+	return object;
+}
+
+/* The command line as the kernel shows it; arguments are host data, so all but the first only on request. */
+static void set_arguments(json_t *object)
+{
+	static char text[1 << 16];
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	size = size < 0 ? 0 : size;
+	text[size] = '\0';
+	json_t *arguments = json_array();
+	int count = 0;
+	for (ssize_t at = 0; at < size; at += (ssize_t)strlen(text + at) + 1, count++)
+		json_push(arguments, json_text(text + at));
+	json_set(object, "argv0", json_text(size ? text : NULL));
+	json_set(object, "argc", json_integer(count));
+	if (options.argv)
+		json_set(object, "argv", arguments);
+	else
+		json_decref(arguments);
+}
+
+json_t *write_process(const struct material *material)
+{
+	char path[4096];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+	path[size > 0 ? size : 0] = '\0';
+	json_t *object = json_object();
+	json_set(object, "pid", json_integer(material->request->pid));
+	json_set(object, "ppid", json_integer(material->request->ppid));
+	json_set(object, "exe", json_text(size > 0 ? path : NULL));
+	set_arguments(object);
+	json_set(object, "start_time", json_time(material->request->start_time_ns));
+	json_set(object, "fork_generation", json_integer(registrations_generation()));
+	json_set(object, "libc", libc_object());
+	json_set(object, "python", python_object());
+	return object;
+}
+
+json_t *write_snapshot(const struct material *material)
+{
+	const struct report_request *request = material->request;
+	const char *reason = request->reason ? request->reason : material->retention_problem;
+	json_t *object = json_object();
+	json_set(object, "trigger", json_text(request->trigger));
+	json_set(object, "sequence", json_integer(request->sequence));
+	json_set(object, "label", json_text(request->label));
+	json_set(object, "time", json_time(os_realtime_ns()));
+	json_set(object, "complete", json_boolean(!reason));
+	json_set(object, "reason", json_text(reason));
+	json_set(object, "isolation", json_string(request->in_place ? "in-place" : "copy"));
+	json_set(object, "pause_ns", json_number(request->shared_pause_ns ? *request->shared_pause_ns : request->pause_ns));
+	json_set(object, "analysis_ns", json_number(os_monotonic_ns() - material->start_ns));
+	return object;
+}
+
+struct capability {
+	const char *state, *reason;
+};
+
+static struct capability have(const char *problem)
+{
+	return problem ? (struct capability){"none", problem} : (struct capability){"full", NULL};
+}
+
+static struct capability python_registrations(const struct material *material)
+{
+	if (!python_present())
+		return have("no Python in this process");
+	if (attach_problem())
+		return have(attach_problem());
+	for (uint32_t i = 0; i < interpreters_count(); i++)
+		if (interpreters_get(i)->problem && !interpreters_get(i)->ended)
+			return (struct capability){"partial", interpreters_get(i)->problem};
+	if (interpreters_count() == 0)
+		return have("the interpreter was not seen starting");
+	if (!material->analysis)
+		return (struct capability){"partial", "the interpreter's own lists could not be read at this end"};
+	return have(NULL);
+}
+
+static struct capability python_retention(const struct material *material)
+{
+	static char text[128];
+	if (!python_present())
+		return have("no Python in this process");
+	if (!material->analysis)
+		return have(material->retention_problem ? material->retention_problem : material->request->reason);
+	if (material->analysis->heap.hidden) {
+		snprintf(text, sizeof text, "gc.freeze() hides %llu objects from the analysis",
+			 (unsigned long long)material->analysis->heap.hidden);
+		return (struct capability){"partial", text};
+	}
+	return have(NULL);
+}
+
+static struct capability isolation(const struct material *material)
+{
+	if (material->request->in_place)
+		return (struct capability){"none", "no copy of the process could be made: analysed in place"};
+	return have(NULL);
+}
+
+json_t *write_capabilities(const struct material *material)
+{
+	static const char later[] = "not recorded by this version";
+#define CAPABILITY_NAME(identifier, name) name,
+	static const char *const names[] = {FORKHELD_CAPABILITIES(CAPABILITY_NAME)};
+	struct capability states[] = {
+		have(NULL),
+		have(unwind_state()),
+		python_registrations(material),
+		python_retention(material),
+		have(later),
+		have(later),
+		have(later),
+		have(later),
+		isolation(material),
+	};
+	json_t *list = json_array();
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		json_t *object = json_object();
+		json_set(object, "name", json_string(names[i]));
+		json_set(object, "state", json_string(states[i].state));
+		json_set(object, "reason", json_text(states[i].reason));
+		json_push(list, object);
+	}
+	return list;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "forkheld/report.h"
+#include "ledger/forks.h"
+#include "native/modules.h"
+#include "python/describe.h"
+#include "report/json.h"
+#include "report/write.h"
+
+bool registration_calls(const struct registration *record, int phase, uint64_t *calls)
+{
+	struct fork_counts now = forks_native();
+	if (record->kind == REGISTRATION_PYTHON && !forks_python(record->interpreter, &now))
+		return false;
+	uint64_t since[PHASES] = {now.before - record->at.before, now.parent - record->at.parent,
+				  now.child - record->at.child};
+	*calls = since[phase];
+	return true;
+}
+
+static json_t *native_callable(const struct registration *record, int phase)
+{
+	json_t *object = json_object();
+	uint32_t module = record->code_module[phase];
+	uintptr_t bias = module == MODULE_NONE ? 0 : modules_get(module)->bias;
+	const char *symbol = record->symbol[phase];
+	if (!symbol && record->removed == REMOVED_NOT)
+		symbol = modules_symbol(record->callable[phase], true);
+	json_set(object, "phase", json_string(phase_names[phase]));
+	json_set(object, "symbol", json_text(symbol));
+	json_set(object, "module", json_id(module));
+	json_set(object, "offset", json_number(record->callable[phase] - bias));
+	return object;
+}
+
+static json_t *python_callable(const struct heap_registration *found, int phase)
+{
+	json_t *object = json_object();
+	struct callable_text text = {0};
+	if (found && found->callable[phase])
+		text = describe_callable(found->callable[phase]);
+	json_set(object, "phase", json_string(phase_names[phase]));
+	json_set(object, "type", json_text(text.type));
+	json_set(object, "qualname", json_text(text.qualname));
+	json_set(object, "module", json_text(text.module));
+	json_set(object, "file", json_text(text.file));
+	json_set(object, "line", text.line ? json_integer(text.line) : json_null());
+	return object;
+}
+
+static json_t *python_owner(struct material *material, const struct heap_registration *found)
+{
+	struct owner *owner = found ? analysis_main_owner(material->analysis, found) : NULL;
+	json_t *object = json_object();
+	pyobject *callable = NULL;
+	for (int phase = 0; found && phase < PHASES && !callable; phase++)
+		callable = found->callable[phase];
+	if (owner) {
+		pyobject *type = (pyobject *)material->analysis->heap.objects[owner->node]->type;
+		json_set(object, "kind", json_string("object"));
+		json_set(object, "type", json_text(describe_type(type).qualname));
+	} else if (found && found->module_owner) {
+		json_set(object, "kind", json_string("module"));
+		json_set(object, "type", json_text(describe_module_name(found->module_owner)));
+	} else {
+		json_set(object, "kind", json_string("function"));
+		json_set(object, "type", callable ? json_text(describe_callable(callable).type) : json_null());
+	}
+	json_set(object, "object", owner ? object_id(material, owner->node) : json_null());
+	return object;
+}
+
+static json_t *native_owner(const struct registration *record)
+{
+	json_t *object = json_object();
+	uint32_t module = MODULE_NONE;
+	for (int phase = PHASES - 1; phase >= 0; phase--)
+		if (record->callable[phase])
+			module = record->code_module[phase];
+	json_set(object, "kind", json_string("module"));
+	json_set(object, "type", module == MODULE_NONE ? json_null() : json_text(modules_get(module)->path));
+	json_set(object, "object", json_null());
+	return object;
+}
+
+static const char *strength_name(const struct heap_registration *found)
+{
+	static const char *const names[] = {"strong", "weak", "dead-weak"};
+	return names[found ? found->strength : STRENGTH_STRONG];
+}
+
+static const char *removal_name(const struct registration *record)
+{
+	static const char *const names[] = {NULL, "dlclose", "interpreter-end"};
+	return names[record->removed];
+}
+
+static void set_places(json_t *object, const struct registration *record)
+{
+	json_set(object, "stack", json_id(record->stack));
+	json_set(object, "native_stack", json_id(record->native_stack));
+	json_set(object, "thread", record->thread ? json_number(record->thread) : json_null());
+	json_set(object, "time_ns", record->time_ns ? json_number(record->time_ns) : json_null());
+	json_set(object, "sequence", json_number(record->sequence));
+	json_set(object, "inherited", json_boolean(record->generation < registrations_generation()));
+	json_set(object, "removed", json_text(removal_name(record)));
+	json_set(object, "baseline", json_boolean(record->baseline));
+	if (record->kind == REGISTRATION_PYTHON)
+		json_set(object, "interpreter", json_id(record->interpreter));
+	json_t *calls = json_object();
+	for (int phase = 0; phase < PHASES; phase++) {
+		uint64_t count;
+		bool known = record->callable[phase] && registration_calls(record, phase, &count);
+		json_set(calls, phase_names[phase], known ? json_number(count) : record->callable[phase] ? json_null()
+											    : json_integer(0));
+	}
+	json_set(object, "calls", calls);
+}
+
+static json_t *frees_object(struct material *material, const struct heap_registration *found)
+{
+	struct freed freed = {0};
+	if (found)
+		freed = analysis_frees(material->analysis, (uint32_t)(found - material->analysis->heap.registrations));
+	json_t *object = json_object();
+	json_set(object, "objects", json_number(freed.objects));
+	json_set(object, "bytes", json_number(freed.bytes));
+	json_set(object, "native_bytes", json_null());
+	return object;
+}
+
+static json_t *owner_ids(const struct material *material, const struct heap_registration *found)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; found && i < found->owner_count; i++)
+		if (material->ids[found->owners[i]])
+			json_push(list, object_id(material, found->owners[i]));
+	return list;
+}
+
+static json_t *write_registration(struct material *material, const struct registration *record,
+				  const struct heap_registration *found)
+{
+	bool python = record->kind == REGISTRATION_PYTHON;
+	json_t *object = json_object(), *phases = json_array(), *callables = json_array();
+	for (int phase = 0; phase < PHASES; phase++) {
+		if (!record->callable[phase])
+			continue;
+		json_push(phases, json_string(phase_names[phase]));
+		json_push(callables, python ? python_callable(found, phase) : native_callable(record, phase));
+	}
+	json_set(object, "id", json_id(record->sequence));
+	json_set(object, "kind", json_string(python ? "python" : "native"));
+	json_set(object, "phases", phases);
+	json_set(object, "callables", callables);
+	json_set(object, "owner", python ? python_owner(material, found) : native_owner(record));
+	json_set(object, "owners", owner_ids(material, found));
+	json_set(object, "strength", json_string(strength_name(found)));
+	set_places(object, record);
+	json_set(object, "frees", frees_object(material, found));
+	return object;
+}
+
+json_t *write_registrations(struct material *material)
+{
+	json_t *list = json_array();
+	const struct heap *heap = material->analysis ? &material->analysis->heap : NULL;
+	uint32_t next = 0;
+	for (uint32_t i = 0; i < registrations_count(); i++) {
+		const struct registration *record = registrations_get(i);
+		const struct heap_registration *found = NULL;
+		if (heap && next < heap->registration_count && heap->registrations[next].record == record)
+			found = &heap->registrations[next++];
+		json_push(list, write_registration(material, record, found));
+	}
+	return list;
+}
+
+/* One entry for each handler that ran; nobody times them, so the times are null. */
+json_t *write_forks(void)
+{
+	json_t *object = json_object(), *handlers = json_array();
+	for (uint32_t i = 0; i < registrations_count(); i++) {
+		const struct registration *record = registrations_get(i);
+		for (int phase = 0; phase < PHASES; phase++) {
+			uint64_t calls = 0;
+			if (!record->callable[phase] || !registration_calls(record, phase, &calls) || calls == 0)
+				continue;
+			json_t *handler = json_object();
+			json_set(handler, "registration", json_id(i));
+			json_set(handler, "phase", json_string(phase_names[phase]));
+			json_set(handler, "calls", json_number(calls));
+			json_set(handler, "total_ns", json_null());
+			json_set(handler, "max_ns", json_null());
+			json_push(handlers, handler);
+		}
+	}
+	json_set(object, "count", json_number(forks_native().before));
+	json_set(object, "handlers", handlers);
+	return object;
+}
