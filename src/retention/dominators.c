@@ -143,7 +143,8 @@ static void retained_walk(struct retained *walk, uint32_t top)
 }
 
 int dominators_retained(const struct dominators *dominators, const uint32_t *wanted, uint32_t count,
-			uint64_t (*size)(void *context, uint32_t node), void *context, uint64_t *objects, uint64_t *bytes)
+			uint64_t (*size)(void *context, uint32_t node), void *context, uint64_t *objects,
+			uint64_t *bytes)
 {
 	struct retained walk = { dominators, size, context, NULL, objects, bytes, 0, 0 };
 

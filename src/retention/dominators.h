@@ -6,14 +6,14 @@
 
 struct dominators {
 	uint32_t nodes;
-	uint32_t *parent;       /* [nodes] immediate dominator: a node, NODE_VIRTUAL_ROOT, NODE_VIRTUAL_FORK, NODE_NONE */
+	uint32_t *parent;       /* [nodes] immediate dominator: a node, NODE_VIRTUAL_ROOT or _FORK, or NODE_NONE */
 	uint32_t *first_child;  /* [nodes] children as linked lists, ascending; NODE_NONE at the end */
 	uint32_t *next_sibling; /* [nodes] */
 };
 
 /* dominators_compute - over both virtual roots (a super-root above them: a node reached from both has
- * NODE_VIRTUAL_ROOT). Needs graph_reverse. Peak memory at most 40 bytes a node beyond the result; near-linear (Semi-NCA
- * over nodes with out-edges, leaves by the nearest common ancestor of their sources). Return: 0 or -ENOMEM. */
+ * NODE_VIRTUAL_ROOT). Needs graph_reverse. Peak memory at most 20 bytes a node beyond the result; near-linear
+ * (Semi-NCA; leaves with one source fall to that). On an error there is nothing to finish. Return: 0 or -ENOMEM. */
 int dominators_compute(const struct graph *graph, struct dominators *result);
 void dominators_finish(struct dominators *dominators);
 
@@ -25,9 +25,11 @@ void dominators_visit(const struct dominators *dominators, uint32_t node, void (
 bool dominators_above(const struct dominators *dominators, uint32_t above, uint32_t node);
 
 /* dominators_retained - sizes of the subtrees of @wanted nodes in one pass over their union: @objects[i], @bytes[i]
- * for wanted[i]. @size(context, node) is called at most once for each node in those subtrees.
+ * for wanted[i]; doubles allowed; what nothing reaches retains itself. @size(context, node) is called at most once for
+ * each node in those subtrees. Takes 4 bytes a node of the whole graph for a while: one call for all wanted nodes.
  * Return: 0 or -ENOMEM. */
 int dominators_retained(const struct dominators *dominators, const uint32_t *wanted, uint32_t count,
-			uint64_t (*size)(void *context, uint32_t node), void *context, uint64_t *objects, uint64_t *bytes);
+			uint64_t (*size)(void *context, uint32_t node), void *context, uint64_t *objects,
+			uint64_t *bytes);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Downwards from what lets go, collect the candidates that might die (the part); keep those that something outside the part
- * holds, and what these hold. Garbage outside the part holds nothing.
+ * Downwards from what lets go, collect the candidates that might die (the part); keep those that something outside
+ * the part holds, and what these hold. Garbage outside the part holds nothing.
  */
 #include "retention/cut.h"
 
@@ -136,7 +136,8 @@ static int keeps(const struct freed *freed, uint32_t source, uint32_t node)
 	return state & KEPT ? 1 : lived(freed, source);
 }
 
-/* Put @node into the part. What something aloof or kept holds is not worth going below: it stays, and what hangs off it. */
+/* Put @node into the part. What something aloof or kept holds is not worth going below: it stays, and what hangs
+ * off it. */
 static int consider(const struct freed *freed, uint32_t node)
 {
 	const struct graph *graph = freed->graph;
@@ -223,7 +224,8 @@ static int keep(const struct freed *freed, uint32_t count)
 			for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1]; edge++) {
 				uint32_t target = graph->target[edge];
 
-				if ((scratch->state[target] & (IN_PART | KEPT)) != IN_PART || is_cut(freed, node, target))
+				if ((scratch->state[target] & (IN_PART | KEPT)) != IN_PART ||
+				    is_cut(freed, node, target))
 					continue;
 				scratch->state[target] |= KEPT;
 				r = push(scratch, target);

@@ -92,8 +92,8 @@ int graph_reverse(struct graph *graph)
 
 	if (graph->source)
 		return 0;
-	/* One entry more than the result needs: counts are kept two places up, so that after the running sum the scatter
-	 * can use the entry one place up as its cursor and leave the finished index behind. */
+	/* One entry more than the result needs: counts are kept two places up, so that after the running sum the
+	 * scatter can use the entry one place up as its cursor and leave the finished index behind. */
 	first = calloc((size_t)graph->nodes + 2, sizeof(*first));
 	source = malloc(((size_t)graph->edges + 1) * sizeof(*source));
 	if (!first || !source) {

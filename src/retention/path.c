@@ -77,13 +77,13 @@ static int search_back(struct path_search *search, uint32_t node, uint32_t avoid
 
 	*start = NODE_NONE;
 	for (uint32_t head = 0; head < search->count && r >= 0; head++) {
-		uint32_t here = search->seen[head];
+		uint32_t here = search->seen[head], end = graph->reverse_first[here + 1];
 
 		if (starts(map, here)) {
 			*start = here;
 			break;
 		}
-		for (uint32_t edge = graph->reverse_first[here]; edge < graph->reverse_first[here + 1] && r >= 0; edge++) {
+		for (uint32_t edge = graph->reverse_first[here]; edge < end && r >= 0; edge++) {
 			uint32_t source = graph->source[edge];
 
 			if (search->next[source] || map->reach[source] == REACH_NONE ||

@@ -6,10 +6,11 @@
 #include <string.h>
 
 /*
- * A chain must lead to a real root. A class that lives only through an instance is a namespace that ROOT reaches, yet a
- * path that starts at the class and runs through that instance goes round in a circle: nothing in it holds the rest.
- * So every seed of the first wave remembers how ROOT reached it (@real); from each, the chain is followed on through
- * these links, and where it comes back to itself, the node of the circle that is nearest to ROOT is put on its real path.
+ * A chain must lead to a real root. A class that lives only through an instance is a namespace that ROOT reaches,
+ * yet a path that starts at the class and runs through that instance goes round in a circle: nothing in it holds
+ * the rest. So every seed of the first wave remembers how ROOT reached it (@real); from each, the chain is followed
+ * on through these links, and where it comes back to itself, the node of the circle that is nearest to ROOT is put
+ * on its real path.
  */
 struct chains {
 	const struct graph *graph;

@@ -6,12 +6,12 @@
 
 enum reach { REACH_NONE, REACH_FORK, REACH_ROOT };  /* REACH_FORK: fork-only */
 
-/* reach_mark - @reach[nodes] gets an enum reach, @parent[nodes] (may be NULL) the previous node on a shortest path, or
- * NODE_NONE at its start. Three breadth-first waves, the later ones never re-visiting: from NODE_NAMESPACE nodes that
- * ROOT reaches (a namespace that only FORK or garbage reaches does not seed), from the other NODE_ROOT nodes, from
- * NODE_REGISTRATION nodes. A path that starts at a namespace never runs through what alone keeps that namespace alive (a class
- * that lives through its instance): there the path comes from ROOT instead, by way of that instance. It may still run
- * through any other node: a path to a holder of an owner can pass the owner, see path.h.
+/* reach_mark - @reach[nodes] gets an enum reach, @parent[nodes] (may be NULL) the previous node on a shortest path,
+ * or NODE_NONE at its start. Three breadth-first waves, the later ones never re-visiting: from NODE_NAMESPACE nodes
+ * that ROOT reaches (a namespace that only FORK or garbage reaches does not seed), from the other NODE_ROOT nodes,
+ * from NODE_REGISTRATION nodes. A path that starts at a namespace never runs through what alone keeps that
+ * namespace alive (a class that lives through its instance): there the path comes from ROOT instead, by way of that
+ * instance. It may still run through any other node: a path to a holder of an owner can pass the owner, see path.h.
  * Peak memory 8 bytes a node beyond the arguments. Linear. Return: 0 or -ENOMEM. */
 int reach_mark(const struct graph *graph, uint8_t *reach, uint32_t *parent);
 
@@ -21,14 +21,14 @@ struct cut_edge { uint32_t from, to; };  /* all parallel edges of the pair */
  * gets 1 where still reached. Linear. Return: 0 or -ENOMEM. */
 int reach_cut(const struct graph *graph, const struct cut_edge *cut, uint32_t cuts, uint8_t *alive);
 
-/* reach_freed - which nodes die if the registration nodes @dropped (sorted) and the edges @cut (sorted) go and all other
- * registrations and edges stay. @candidates[nodes]: non-zero for nodes that may die at all (not reached with everything
- * cut; garbage may be marked or not): the search never leaves them, so its cost is that of the part below @dropped and @cut,
- * not of the heap. Calls @dies(@context, node) once for each, in number order, registration nodes excluded. Garbage (not
- * reached with nothing cut) neither dies nor keeps anything. A pair in @cut that is no edge changes nothing. For one
- * registration and no cut the dominator tree says the same for less.
- * @scratch: struct reach_scratch of this graph, to be reused over many calls; reach_scratch_lend gives it what reach_mark
- * found (borrowed), else it looks once itself.
+/* reach_freed - which nodes die if the registration nodes @dropped (sorted) and the edges @cut (sorted) go and all
+ * other registrations and edges stay. @candidates[nodes]: non-zero for nodes that may die at all (not reached with
+ * everything cut; garbage may be marked or not): the search never leaves them, so its cost is that of the part
+ * below @dropped and @cut, not of the heap. Calls @dies(@context, node) once for each, in number order,
+ * registration nodes excluded. Garbage (not reached with nothing cut) neither dies nor keeps anything. A pair in
+ * @cut that is no edge changes nothing. For one registration and no cut the dominator tree says the same for less.
+ * @scratch: struct reach_scratch of this graph, to be reused over many calls; reach_scratch_lend gives it what
+ * reach_mark found (borrowed), else it looks once itself.
  * Needs graph_reverse. Return: number of nodes, or -ENOMEM. */
 struct reach_scratch;
 struct reach_scratch *reach_scratch_new(const struct graph *graph);

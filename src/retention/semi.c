@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Semi-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems", 2005) on the nodes that have
- * out-edges or several sources; a leaf with one source, which half of a heap is, falls to that. Everything after the search
- * works on preorder numbers, not nodes.
+ * out-edges or several sources; a leaf with one source, which half of a heap is, falls to that. Everything after
+ * the search works on preorder numbers, not nodes.
  *
  * ROOT is itself the super-root and has an edge to FORK: what both reach then falls to ROOT, as the contract wants.
- * ROOT has number 0. Edges into NODE_ROOT nodes are dropped: ROOT points there directly, so no path that uses them avoids a
- * node that the shorter one passes.
+ * ROOT has number 0. Edges into NODE_ROOT nodes are dropped: ROOT points there directly, so no path that uses them
+ * avoids a node that the shorter one passes.
  *
- * The textbook's climb from parent to semidominator is linear in the depth, and a linked list of a million nodes makes that
- * quadratic. Ancestors are therefore searched with skew-binary jumps (one more pointer and the depth of each node). Taking leaves
- * out of the search altogether and asking for the nearest common dominator of their sources was slower on deep heaps.
+ * The textbook's climb from parent to semidominator is linear in the depth, and a linked list of a million nodes
+ * makes that quadratic. Ancestors are therefore searched with skew-binary jumps (one more pointer and the depth of
+ * each node). Taking leaves out of the search altogether and asking for the nearest common dominator of their
+ * sources was slower on deep heaps.
  */
 #include "retention/semi.h"
 
@@ -60,10 +61,10 @@ static uint32_t enter(struct semi *semi, uint32_t node, uint32_t parent)
 
 struct frame { uint32_t edge, end, number; };
 
-_Static_assert(sizeof(struct frame) <= sizeof(struct link) + sizeof(uint32_t), "the stack lies where link and semi will");
+_Static_assert(sizeof(struct frame) <= sizeof(struct link) + sizeof(uint32_t), "it lies where link and semi will");
 
-/* Depth first from @start, a child of the number @parent. @closed has a bit for every node that is not to be entered: it is
- * small enough for the cache where the numbers are not. */
+/* Depth first from @start, a child of the number @parent. @closed has a bit for every node that is not to be
+ * entered: it is small enough for the cache where the numbers are not. */
 static void search(struct semi *semi, uint64_t *closed, uint32_t start, uint32_t parent)
 {
 	const struct graph *graph = semi->graph;

@@ -5,8 +5,8 @@
 #include "retention/graph.h"
 
 /* semi_dominators - fill @parent[nodes] as struct dominators has it. @number and @stack: [nodes + 1] scratch, left
- * undefined. Needs graph_reverse. Cost: O(edges * log nodes) at worst, near-linear on heaps; 20 bytes for each node with
- * out-edges beyond the arguments. Return: 0 or -ENOMEM. */
+ * undefined. Needs graph_reverse. Cost: O(edges * log nodes) at worst, near-linear on heaps; 20 bytes for each node
+ * with out-edges or several sources beyond the arguments. Return: 0 or -ENOMEM. */
 int semi_dominators(const struct graph *graph, uint32_t *parent, uint32_t *number, uint32_t *stack);
 
 #endif

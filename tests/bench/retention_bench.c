@@ -3,7 +3,8 @@
  * retention_bench - time and memory of the passes over a heap-like graph: retention_bench [NODES]...
  *
  * The graph is what a Python heap looks like: 2 of 5 nodes have out-edges, objects refer to neighbours (allocated
- * together) and to one of a few classes; most leaves are private, some are shared by thousands; a few registrations. One line of JSON a size: raw data, no verdict.
+ * together) and to one of a few classes, containers to what was made with them and to later containers; most leaves
+ * are private, some are shared by thousands; a few registrations. One line of JSON a size: raw data, no verdict.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #define REGISTRATIONS 100u
 #define SHARED (REGISTRATIONS + CLASSES)  /* first of 1000 leaves used everywhere */
 #define GROUP 250u                        /* nodes allocated together */
+#define OWNED 40u                         /* groups that only registrations hold, unless an object refers far */
 #define HEAP (14 * GROUP)                 /* first of them */
 
 static uint64_t state = UINT64_C(0x2545f4914f6cdd1d);
@@ -48,7 +50,13 @@ static void must(int result)
 	}
 }
 
-/* An inner node in @node's group, at or after @base. */
+/* The first of the groups that only registrations hold. */
+static uint32_t owned(uint32_t nodes)
+{
+	return (nodes / GROUP - OWNED) * GROUP;
+}
+
+/* An inner node of the group at @base. */
 static uint32_t neighbour(uint32_t base, uint32_t width)
 {
 	return base + below(width) / 5 * 5 + below(2);
@@ -81,15 +89,15 @@ static void build_edges(struct graph *graph, uint32_t node, uint32_t nodes)
 	uint32_t base = node / GROUP * GROUP, width = nodes - base < GROUP ? nodes - base : GROUP;
 
 	if (node < REGISTRATIONS) {
-		must(graph_edge(graph, HEAP + 5 * node + GROUP * below(2)));
+		must(graph_edge(graph, owned(nodes) + node % OWNED * GROUP));
 	} else if (node < SHARED) {
 		must(graph_edge(graph, REGISTRATIONS + below(CLASSES)));
 	} else if (node < HEAP) {
 		return;
 	} else if (node == base) {
 		build_container(graph, base, width);
-		for (unsigned i = 0; i < 2 && nodes - base > 2 * GROUP; i++)
-			must(graph_edge(graph, base + GROUP * (1 + below(below(2) ? 1 + (nodes - base) / GROUP / 2 : 2))));
+		for (unsigned i = 0; i < 2 && base + GROUP < owned(nodes); i++)
+			must(graph_edge(graph, base + GROUP * (i ? 1 + below((owned(nodes) - base) / GROUP) : 1)));
 	} else if (node % 5 < 2) {
 		build_object(graph, node, base, width, nodes);
 	}
@@ -108,7 +116,7 @@ static void build(struct graph *graph, uint32_t nodes)
 			graph->flags[node] = NODE_REGISTRATION;
 		else if (node < REGISTRATIONS + CLASSES)
 			graph->flags[node] = node % 10 ? NODE_NAMESPACE | NODE_ROOT : NODE_NAMESPACE;
-		else if (node == HEAP || (node > HEAP && node % GROUP == 0 && !below(10)))
+		else if (node == HEAP || (node > HEAP && node % GROUP == 0 && node < owned(nodes) && !below(10)))
 			graph->flags[node] = NODE_ROOT;
 	}
 }
@@ -170,11 +178,14 @@ static void measure(uint32_t nodes)
 	dead = reach_freed(&graph, reach, wanted, REGISTRATIONS, NULL, 0, scratch, none, NULL);
 	must(dead < 0 ? -1 : 0);
 	freed = now();
-	printf("{\"nodes\": %u, \"inner\": %u, \"edges\": %u, \"reached\": %u, \"freed\": %lld, \"build_ms\": %.1f, "
-	       "\"reverse_ms\": %.1f, \"mark_ms\": %.1f, \"dominators_ms\": %.1f, \"retained_ms\": %.1f, \"freed_ms\": %.1f, "
-	       "\"passes_ns_per_node\": %.1f, \"peak_bytes_per_node_beyond_8_an_edge\": %.1f}\n", nodes, inner, graph.edges, alive,
-	       (long long)dead, built - start, reversed - built, marked - reversed, dominated - marked, sized - dominated,
-	       freed - sized, (freed - built) * 1e6 / nodes, (resident_peak() - before - 8.0 * graph.edges) / nodes);
+	printf("{\"nodes\": %u, \"inner\": %u, \"edges\": %u, \"reached\": %u, \"freed\": %lld, ", nodes, inner,
+	       graph.edges, alive, (long long)dead);
+	printf("\"build_ms\": %.1f, \"reverse_ms\": %.1f, \"mark_ms\": %.1f, \"dominators_ms\": %.1f, ", built - start,
+	       reversed - built, marked - reversed, dominated - marked);
+	printf("\"retained_ms\": %.1f, \"freed_ms\": %.1f, \"passes_ns_per_node\": %.1f, ", sized - dominated,
+	       freed - sized, (freed - built) * 1e6 / nodes);
+	printf("\"peak_bytes_per_node_beyond_8_an_edge\": %.1f}\n",
+	       (resident_peak() - before - 8.0 * graph.edges) / nodes);
 	reach_scratch_free(scratch);
 	dominators_finish(&tree);
 	graph_finish(&graph);
@@ -201,8 +212,15 @@ static void measure_apart(uint32_t nodes)
 
 int main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		measure_apart((uint32_t)strtoul(argv[i], NULL, 10));
+	for (int i = 1; i < argc; i++) {
+		unsigned long nodes = strtoul(argv[i], NULL, 10);
+
+		if (nodes < 50000 || nodes > 500000000) {
+			fprintf(stderr, "usage: retention_bench [NODES, 50000 to 500000000]...\n");
+			return 2;
+		}
+		measure_apart((uint32_t)nodes);
+	}
 	if (argc == 1) {
 		measure_apart(2500000);
 		measure_apart(25000000);

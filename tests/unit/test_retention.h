@@ -46,8 +46,8 @@ static inline uint32_t random_below(uint64_t *state, uint32_t limit)
 /* graph_random - up to 15 nodes, sparse to dense; registrations come first and nothing points at them. */
 static inline void graph_random(struct graph *graph, uint64_t *state)
 {
-	uint32_t nodes = 1 + random_below(state, 15), registrations = random_below(state, 4), density = 1 + random_below(state, 4);
-	uint32_t roots = 2 + random_below(state, 8);
+	uint32_t nodes = 1 + random_below(state, 15), registrations = random_below(state, 4);
+	uint32_t density = 1 + random_below(state, 4), roots = 2 + random_below(state, 8);
 
 	if (registrations >= nodes)
 		registrations = nodes - 1;

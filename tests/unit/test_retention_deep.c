@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shapes that hurt: lists of a million nodes (recursion, quadratic climbs), and dominators of graphs deep enough for every
- * length of jump. A slow answer shows as the test's time-out. */
+/* Shapes that hurt: lists of a million nodes (recursion, quadratic climbs), and dominators of graphs deep enough
+ * for every length of jump. A slow answer shows as the test's time-out. */
 #include "retention/dominators.h"
 #include "retention/reach.h"
 #include "test_retention.h"
@@ -22,7 +22,8 @@ static void count(void *context, uint32_t node)
 	++*(uint64_t *)context;
 }
 
-/* A list whose node i also points at value i % SHARED (a leaf for even numbers): the value falls to the first to use it. */
+/* A list whose node i also points at value i % SHARED (a leaf for even numbers): the value falls to the first to
+ * use it. */
 static void list(void)
 {
 	uint32_t parent_of_last, wanted[] = { LENGTH / 2, 0, LENGTH - 1, 0 };

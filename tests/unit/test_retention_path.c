@@ -4,7 +4,13 @@
 
 #define MOST 16
 
-struct known { struct graph graph; struct dominators tree; uint8_t reach[MOST]; uint32_t parent[MOST]; struct path_map map; };
+struct known {
+	struct graph graph;
+	struct dominators tree;
+	uint8_t reach[MOST];
+	uint32_t parent[MOST];
+	struct path_map map;
+};
 
 static void know(struct known *known)
 {
@@ -19,7 +25,8 @@ static void forget(struct known *known)
 	graph_finish(&known->graph);
 }
 
-static void check(const char *edges, const uint8_t *flags, uint32_t node, uint32_t avoid, uint32_t length, const uint32_t *wanted)
+static void check(const char *edges, const uint8_t *flags, uint32_t node, uint32_t avoid, uint32_t length,
+		  const uint32_t *wanted)
 {
 	uint32_t path[MOST] = { 77, 77 };
 	struct path_search *search;
@@ -41,7 +48,9 @@ static void check(const char *edges, const uint8_t *flags, uint32_t node, uint32
 /* 0 module, 1 its dict, 2 owner, 3 holder of the owner, 4 frame, 5 dict, 6 class of the owner, 7 registration. */
 static void by_hand(void)
 {
-	static const uint8_t flags[8] = { NODE_ROOT | NODE_NAMESPACE, 0, 0, 0, NODE_ROOT, 0, NODE_NAMESPACE, NODE_REGISTRATION };
+	static const uint8_t flags[8] = {
+		NODE_ROOT | NODE_NAMESPACE, 0, 0, 0, NODE_ROOT, 0, NODE_NAMESPACE, NODE_REGISTRATION,
+	};
 
 	check("0>1 1>3 3>2", flags, 3, 2, 3, (uint32_t[]){ 0, 1, 3 });
 	check("0>1 1>3 3>2", flags, 3, NODE_NONE, 3, (uint32_t[]){ 0, 1, 3 });

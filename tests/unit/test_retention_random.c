@@ -105,7 +105,8 @@ static void check_dominators(const struct graph *graph, uint64_t *state)
 		dominators_visit(&tree, node, visit, &seen);
 		CHECK(seen == (alive[node] ? below[node] : self));
 		for (uint32_t other = 0; other < graph->nodes; other++)
-			CHECK(dominators_above(&tree, other, node) == (alive[node] && below[other] >> node & 1) || !alive[node]);
+			CHECK(dominators_above(&tree, other, node) ==
+			      (alive[node] ? below[other] >> node & 1 : other == node));
 		CHECK(dominators_above(&tree, NODE_VIRTUAL_FORK, node) == (alive[node] && !fork[node]));
 		for (uint32_t child = tree.first_child[node]; child != NODE_NONE; child = tree.next_sibling[child])
 			CHECK(tree.next_sibling[child] > child);
@@ -146,8 +147,8 @@ static void check_chain(const struct graph *graph, const uint8_t *reach, const u
 		CHECK(graph->flags[start] & (NODE_ROOT | NODE_NAMESPACE));
 }
 
-/* A chain that starts at a namespace must not be what alone keeps that namespace: without the chain's other nodes, or at
- * least without the last of them, ROOT must still reach it. */
+/* A chain that starts at a namespace must not be what alone keeps that namespace: without the chain's other nodes,
+ * or at least without the last of them, ROOT must still reach it. */
 static void check_grounded(const struct graph *graph, const uint32_t *parent, uint32_t node)
 {
 	struct loss loss = { true, false, node, NULL, 0, NULL, 0 };
@@ -164,7 +165,8 @@ static void check_grounded(const struct graph *graph, const uint32_t *parent, ui
 
 static void check_reach(const struct graph *graph)
 {
-	struct loss both = { true, true, NODE_NONE, NULL, 0, NULL, 0 }, root = { true, false, NODE_NONE, NULL, 0, NULL, 0 };
+	struct loss both = { true, true, NODE_NONE, NULL, 0, NULL, 0 };
+	struct loss root = { true, false, NODE_NONE, NULL, 0, NULL, 0 };
 	uint8_t reach[MOST], again[MOST];
 	bool alive[MOST], alone[MOST];
 	uint32_t parent[MOST];
@@ -191,7 +193,8 @@ static uint32_t random_cut(const struct graph *graph, uint64_t *state, struct cu
 
 	for (uint32_t from = 0; from < graph->nodes; from++)
 		for (uint32_t to = 0; to < graph->nodes; to++)
-			if (!(graph->flags[from] & NODE_REGISTRATION) && has_edge(graph, from, to) && !random_below(state, rarity))
+			if (!(graph->flags[from] & NODE_REGISTRATION) && has_edge(graph, from, to) &&
+			    !random_below(state, rarity))
 				cut[cuts++] = (struct cut_edge){ from, to };
 	return cuts;
 }
@@ -213,7 +216,8 @@ static void check_freed(const struct graph *graph, uint64_t *state)
 	struct cut_edge cut[MOST * MOST], some[MOST * MOST];
 	uint32_t cuts = random_cut(graph, state, cut), dropped[MOST];
 	struct reach_scratch *scratch = reach_scratch_new(graph);
-	struct loss everything = { true, false, NODE_NONE, NULL, 0, cut, cuts }, nothing = { true, true, NODE_NONE, NULL, 0, NULL, 0 };
+	struct loss everything = { true, false, NODE_NONE, NULL, 0, cut, cuts };
+	struct loss nothing = { true, true, NODE_NONE, NULL, 0, NULL, 0 };
 	bool expected[MOST], before[MOST], after[MOST];
 	uint8_t alive[MOST], candidates[MOST], reach[MOST];
 

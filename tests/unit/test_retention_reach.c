@@ -36,8 +36,8 @@ static void fork_only(void)
 	      &(struct expected){ { 1, 1, 1, 2, 2 }, { N, 0, 1, 4, N } });
 }
 
-/* 0 sys.modules, 1 module, 2 its dict, 3 list, 4 object, 5 frame that has the object: the module's path is preferred although
- * the frame's is shorter; what only the frame has (6) starts there. */
+/* 0 sys.modules, 1 module, 2 its dict, 3 list, 4 object, 5 frame that has the object: the module's path is
+ * preferred although the frame's is shorter; what only the frame has (6) starts there. */
 static void namespace_preferred(void)
 {
 	check("0>1 1>2 2>3 3>4 5>4 5>6", 7, (uint8_t[]){ NODE_ROOT, NODE_NAMESPACE, 0, 0, 0, NODE_ROOT, 0 },
@@ -75,7 +75,8 @@ static void circle(void)
 {
 	check("0>1 1>2 2>3 3>1 1>4", 6, (uint8_t[]){ NODE_ROOT, 0, NODE_NAMESPACE, 0, 0, 0 },
 	      &(struct expected){ { 2, 2, 2, 2, 2, 0 }, { N, 0, N, 2, 1, N } });
-	check("0>1 1>2 2>3 3>1 1>4 5>2", 6, (uint8_t[]){ NODE_ROOT, 0, NODE_NAMESPACE, 0, 0, NODE_ROOT | NODE_NAMESPACE },
+	check("0>1 1>2 2>3 3>1 1>4 5>2", 6,
+	      (uint8_t[]){ NODE_ROOT, 0, NODE_NAMESPACE, 0, 0, NODE_ROOT | NODE_NAMESPACE },
 	      &(struct expected){ { 2, 2, 2, 2, 2, 2 }, { N, 3, N, 2, 1, N } });
 }
 
