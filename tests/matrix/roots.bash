@@ -55,6 +55,9 @@ root_of() {
 	mkdir -p "$root/usr/local/share/ca-certificates" "$root/etc/ssl/certs"
 	cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null
 	cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/matrix.crt" 2>/dev/null
+	# How strictly this machine's apt takes the dates of an archive (a snapshot's are long past).
+	apt-config dump Acquire::Check-Valid-Until >"$root/etc/apt/apt.conf.d/90matrix"
+	apt-config dump Acquire::Check-Date >>"$root/etc/apt/apt.conf.d/90matrix"
 	echo "$root"
 }
 
