@@ -23,10 +23,8 @@ void ledger_parent(void)
 
 void ledger_child(void)
 {
-	/* A fork out of a signal handler goes on inside the interrupted call, which still owns the lock. */
-	if (held)
-		lock_reset(&ledger_lock);
 	held = false;
+	lock_reset(&ledger_lock);
 	registrations_inherit();
 }
 

@@ -7,7 +7,8 @@
 
 enum phase { PHASE_BEFORE, PHASE_PARENT, PHASE_CHILD, PHASES };
 enum registration_kind { REGISTRATION_NATIVE, REGISTRATION_PYTHON };
-enum registration_removal { REMOVED_NOT, REMOVED_DLCLOSE, REMOVED_INTERPRETER };
+/* REMOVED_REFUSED: libc returned an error and never had it. */
+enum registration_removal { REMOVED_NOT, REMOVED_DLCLOSE, REMOVED_INTERPRETER, REMOVED_REFUSED };
 
 #define REGISTRATION_NONE UINT32_MAX
 #define MODULE_NONE UINT32_MAX
@@ -38,6 +39,7 @@ struct registration {
 	uint32_t handle_module;        /* native: module that the handle lies in */
 	uint32_t caller_module;        /* native: module of the caller */
 	const char *symbol[PHASES];    /* native: interned, or NULL */
+	bool foreign;                  /* native: dlclose of a callable's module will not remove it (native/handlers.h) */
 	bool compat;                   /* native: came through pthread_atfork@GLIBC_2.2.5: libc recorded its own handle */
 	uint32_t stack, native_stack;  /* ledger/stacks.h */
 	struct fork_counts at;         /* counts of its kind when it was made */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <link.h>
+#include "ledger/registrations.h"
 
 struct module {
 	uint32_t id;
@@ -18,25 +19,49 @@ struct module {
 	unsigned header_count;
 	const ElfW(Dyn) *dynamic;     /* valid while loaded */
 	bool loaded;                  /* as of the last refresh */
+	bool startup;                 /* there before main: dlclose cannot unload it */
+	bool nodelete;                /* asks (DF_1_NODELETE) never to be unloaded */
+
+	/* modules.c's own: the pass that saw it last; the loader's counters when its handle was finalised. */
+	uint32_t pass;
+	bool closing;
+	uint64_t closing_adds, closing_subs;
 };
+
+/* modules_init - in the constructor or at the first registration before it: first refresh; what is there now is
+ * "startup". Not inside a fork handler. */
+void modules_init(void);
 
 /* modules_refresh - bring the table up to date with the loader (cheap when its adds/subs counters are unchanged).
  * Must not run in the malloc path. Thread: any; takes the loader's read lock except in a fork's child, where it walks
  * the link map instead (another thread may have held that lock for ever). Signal: not safe. */
 void modules_refresh(void);
 
-/* modules_find - id of the loaded module whose segments hold @address, as of the last refresh, or MODULE_NONE
- * (ledger/registrations.h). No lock, no allocation: fine in the frozen copy. */
+/* modules_find - id of the loaded module that holds @address, as of the last refresh, or MODULE_NONE.
+ * No lock, no allocation: fine in the frozen copy. */
 uint32_t modules_find(uintptr_t address);
 const struct module *modules_get(uint32_t id);
 uint32_t modules_count(void);
 
-/* modules_symbol - name of the function that holds @address, from the module's own symbol tables in memory (.dynsym)
- * and, in the frozen copy or where reading its file is allowed (@file true), from .symtab. Return: interned name, or
- * NULL; never a guess: the symbol's size must cover the address. */
-const char *modules_symbol(uintptr_t address, bool file);
+/* modules_finalize - __cxa_finalize was called with @handle: if the loader both adds and removes something later, a module
+ * at the same place is another load of it. Lock-free. Return: id of the module that holds the handle, or MODULE_NONE. */
+uint32_t modules_finalize(uintptr_t handle);
+
+/* modules_exiting - a startup module was finalised: the process is on its way out, and what is finalised now is not
+ * being unloaded. */
+bool modules_exiting(void);
+
+/* modules_generation - changes with every refresh that found a difference: caches of addresses compare it. */
+uint32_t modules_generation(void);
+
+/* modules_prepare, modules_parent - the table's part of the fork protocol; called by entry/atfork only. */
+void modules_prepare(void);
+void modules_parent(void);
 
 /* modules_child - in the child of a fork: from now on do not touch the loader's lock. */
 void modules_child(void);
+
+
+#include "native/symbols.h"
 
 #endif

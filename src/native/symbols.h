@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* symbols.h - the name of the function at an address, from the symbol tables of the module that holds it. */
+#ifndef NATIVE_SYMBOLS_H
+#define NATIVE_SYMBOLS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/* modules_symbol - name of the function that holds @address, from the module's own symbol tables in memory (.dynsym)
+ * and, in the frozen copy or where reading its file is allowed (@file true), from .symtab. Return: interned name, or
+ * NULL; never a guess: the symbol's size must cover the address. */
+const char *modules_symbol(uintptr_t address, bool file);
+
+#endif
