@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace.h"
+
+#include <forkheld/report.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tally.h"
+#include "text.h"
+
+/* Rows of one kind that a trace prints before "and N more". */
+#define ROWS 5
+#define CHILD_ROWS 3
+
+const struct frame *registration_frame(const struct registration *registration)
+{
+	const struct frame *frame = text_frame(registration->stack);
+
+	return frame ? frame : text_frame(registration->native_stack);
+}
+
+static void put_more(FILE *out, size_t count, size_t shown)
+{
+	if (count > shown)
+		fprintf(out, "     %sand %zu more%s\n", style.dim, count - shown, style.off);
+}
+
+/* retained_objects - of all owners together; *@exact is false where owners share children, so that it may be too low. */
+static int64_t retained_objects(const struct finding *finding, bool *exact)
+{
+	int64_t objects = 0, bytes = 0;
+
+	for (size_t i = 0; i < finding->object_count; i++) {
+		objects = sum_of(objects, finding->objects[i]->retained_objects);
+		bytes = sum_of(bytes, finding->objects[i]->retained_bytes);
+	}
+	*exact = bytes == finding->bytes;
+	return objects;
+}
+
+static void put_headline(FILE *out, const struct finding *finding)
+{
+	char count[WORD_SIZE], size[WORD_SIZE], inside[WORD_SIZE];
+	bool exact;
+	int64_t objects = retained_objects(finding, &exact);
+
+	fprintf(out, "%s%s %s%s", text_level(finding->level), finding->rule, finding->name, style.off);
+	if (finding->level == LEVEL_NOTE || strcmp(finding->rule, "FH003") == 0)
+		fprintf(out, " (%s)", level_names[finding->level]);
+	fprintf(out, "  %s%s%s    ", style.dim, finding->fingerprint, style.off);
+	if (strcmp(finding->rule, "FH005") == 0) {
+		fprintf(out, "%s, %s would be freed\n", text_count(count, finding->count, "block"),
+			text_size(size, finding->bytes));
+	} else if (finding->object_count == 0 ||
+		   (strcmp(finding->rule, "FH001") != 0 && strcmp(finding->rule, "FH002") != 0)) {
+		fprintf(out, "%s\n", finding->message);
+	} else {
+		fprintf(out, "%s of one signature, %s in %s%s would be freed%s\n",
+			text_count(count, finding->count, "object"), text_size(size, finding->bytes),
+			exact ? "" : "at least ", text_count(inside, objects, "object"),
+			strcmp(finding->rule, "FH002") == 0 ? " if registration and container let go together" : "");
+	}
+}
+
+static void put_sites(FILE *out, struct report *report, const struct finding *finding)
+{
+	struct tally tally = {0};
+	const char *label = "registered";
+
+	for (size_t i = 0; i < finding->registration_count; i++) {
+		const struct registration *registration = finding->registrations[i];
+		const struct frame *frame = registration_frame(registration);
+		const char *text;
+
+		if (frame)
+			text = pool_print(&report->pool, "%-28s  %s%s%s   %s", text_frame_name(frame), style.strong,
+				text_frame_place(&report->pool, frame), style.off,
+				text_phases(&report->pool, registration));
+		else
+			text = pool_print(&report->pool, "%-28s  %s", "site unknown",
+				text_phases(&report->pool, registration));
+		tally_add(&tally, text, 0, 0, registration);
+	}
+	tally_fold(&tally);
+	for (size_t i = 0; i < tally.count && i < ROWS; i++) {
+		const struct registration *first = tally.rows[i].first;
+
+		fprintf(out, "  %-12s %s", label, tally.rows[i].text);
+		label = "";
+		if (tally.rows[i].count > 1)
+			fprintf(out, ", %" PRId64 " times", tally.rows[i].count);
+		fputs(first->inherited ? ", inherited\n" : "\n", out);
+	}
+	put_more(out, tally.count, ROWS);
+	tally_finish(&tally);
+}
+
+/* put_callers - who called the code that registers: of the first registration, as the others differ only further out. */
+static void put_callers(FILE *out, struct report *report, const struct finding *finding)
+{
+	const struct stack *stack = finding->registration_count > 0 ? finding->registrations[0]->stack : NULL;
+
+	for (size_t i = 1; stack && i < stack->frame_count && i <= CHILD_ROWS; i++)
+		fprintf(out, "  %-12s %-28s  %s\n", i == 1 ? "called from" : "", text_frame_name(stack->frames[i]),
+			text_frame_place(&report->pool, stack->frames[i]));
+}
+
+static void put_callables(FILE *out, struct report *report, const struct finding *finding)
+{
+	struct tally tally = {0};
+
+	for (size_t i = 0; i < finding->registration_count; i++) {
+		const struct registration *registration = finding->registrations[i];
+
+		for (size_t j = 0; j < registration->callable_count; j++)
+			tally_add(&tally, text_callable(&report->pool, &registration->callables[j]), 0, 0, registration);
+	}
+	tally_fold(&tally);
+	for (size_t i = 0; i < tally.count && i < ROWS; i++) {
+		const struct registration *first = tally.rows[i].first;
+
+		fprintf(out, "  %-12s %s", i == 0 ? "fork handler" : "", tally.rows[i].text);
+		if (first->strength && strcmp(first->strength, "strong") != 0)
+			fprintf(out, " (%s)", first->strength);
+		fputc('\n', out);
+	}
+	put_more(out, tally.count, ROWS);
+	tally_finish(&tally);
+}
+
+static const struct holder *fork_holder(const struct object *object)
+{
+	for (size_t i = 0; i < object->holder_count; i++)
+		if (strcmp(object->holders[i].kind, "fork-registration") == 0)
+			return &object->holders[i];
+	return NULL;
+}
+
+static void put_object_rows(FILE *out, struct tally *tally, size_t rows, const char *indent)
+{
+	char size[WORD_SIZE];
+
+	tally_fold(tally);
+	for (size_t i = 0; i < tally->count && i < rows; i++) {
+		fprintf(out, "%s%-40s  retains %s", indent, tally->rows[i].text, text_size(size, tally->rows[i].bytes));
+		if (tally->rows[i].native_bytes > 0)
+			fprintf(out, " (%s native)", text_size(size, tally->rows[i].native_bytes));
+		if (tally->rows[i].count > 1)
+			fprintf(out, ", %" PRId64 " of them", tally->rows[i].count);
+		fputc('\n', out);
+	}
+	if (tally->count > rows)
+		fprintf(out, "%s%sand %zu more%s\n", indent, style.dim, tally->count - rows, style.off);
+}
+
+static void put_owners(FILE *out, struct report *report, const struct finding *finding)
+{
+	struct tally tally = {0};
+
+	for (size_t i = 0; i < finding->object_count; i++) {
+		const struct object *object = finding->objects[i];
+		const struct holder *holder = fork_holder(object);
+		/* The first element names the registration, which stands above. */
+		const char *way = holder && holder->path_count > 1 ? text_path(&report->pool, holder, 1) : "owner";
+
+		tally_add(&tally, pool_print(&report->pool, "%s  %s%s%s", way, style.strong,
+			text_type(&report->pool, object), style.off), object->retained_bytes, object->native_bytes, object);
+	}
+	put_object_rows(out, &tally, ROWS, "     ");
+	tally_finish(&tally);
+}
+
+static int compare_retained(const void *a, const void *b)
+{
+	const struct object *left = *(const struct object *const *)a, *right = *(const struct object *const *)b;
+
+	if (left->retained_bytes != right->retained_bytes)
+		return left->retained_bytes < right->retained_bytes ? 1 : -1;
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* put_children - the largest things behind the owners. */
+static void put_children(FILE *out, struct report *report, const struct finding *finding)
+{
+	bool *ours = take(report->registration_count, sizeof(*ours)), *owner = take(report->object_count, sizeof(*owner));
+	const struct object **children = take(report->object_count, sizeof(*children));
+	struct tally tally = {0};
+	size_t count = 0;
+
+	for (size_t i = 0; i < finding->registration_count; i++)
+		ours[finding->registrations[i] - report->registrations] = true;
+	for (size_t i = 0; i < finding->object_count; i++)
+		owner[finding->objects[i] - report->objects] = true;
+	for (size_t i = 0; i < report->object_count; i++) {
+		const struct object *object = &report->objects[i];
+		bool held = false;
+
+		for (size_t j = 0; j < object->registration_count && !held; j++)
+			held = ours[object->registrations[j] - report->registrations];
+		if (held && !owner[i] && !object->plumbing && object->verdict != VERDICT_IN_USE)
+			children[count++] = object;
+	}
+	qsort(children, count, sizeof(*children), compare_retained);
+	for (size_t i = 0; i < count; i++) {
+		const struct holder *holder = children[i]->holder_count > 0 ? &children[i]->holders[0] : NULL;
+		const char *way = holder && holder->path_count > 0 ? holder->path[holder->path_count - 1] : "";
+
+		tally_add(&tally, pool_print(&report->pool, "%s%s%s", way, *way ? "  " : "",
+			text_type(&report->pool, children[i])), children[i]->retained_bytes, children[i]->native_bytes,
+			children[i]);
+	}
+	put_object_rows(out, &tally, CHILD_ROWS, "        ");
+	tally_finish(&tally);
+	free(ours);
+	free(owner);
+	free(children);
+}
+
+static void put_allocated(FILE *out, struct report *report, const struct finding *finding)
+{
+	const struct frame *frame = NULL;
+
+	for (size_t i = 0; i < finding->object_count && !frame; i++)
+		frame = text_frame(finding->objects[i]->allocated);
+	for (size_t i = 0; i < finding->block_count && !frame; i++)
+		frame = text_frame(finding->blocks[i]->allocated);
+	if (frame)
+		fprintf(out, "  %-12s %-28s  %s%s%s\n", "allocated", text_frame_name(frame), style.strong,
+			text_frame_place(&report->pool, frame), style.off);
+}
+
+static const struct capability *retention(const struct report *report)
+{
+	for (size_t i = 0; i < report->capability_count; i++)
+		if (strcmp(report->capabilities[i].name, "python.retention") == 0)
+			return &report->capabilities[i];
+	return NULL;
+}
+
+/* put_holders - everything outside that holds the owners and is no fork registration. */
+static void put_holders(FILE *out, struct report *report, const struct finding *finding)
+{
+	const struct capability *capability = retention(report);
+	struct tally tally = {0};
+	bool joint = strcmp(finding->rule, "FH002") == 0;
+
+	for (size_t i = 0; i < finding->object_count; i++) {
+		for (size_t j = 0; j < finding->objects[i]->holder_count; j++) {
+			const struct holder *holder = &finding->objects[i]->holders[j];
+
+			if (!holder->own && strcmp(holder->kind, "fork-registration") != 0)
+				tally_add(&tally, pool_print(&report->pool, "%-16s  %s", holder->kind,
+					text_path(&report->pool, holder, 0)), 0, 0, holder);
+		}
+	}
+	tally_fold(&tally);
+	if (joint) {
+		char size[WORD_SIZE];
+		int64_t frees = 0;
+
+		for (size_t i = 0; i < finding->registration_count; i++)
+			frees = sum_of(frees, finding->registrations[i]->frees_bytes);
+		fprintf(out, "  removing the registration%s alone frees %s, because\n",
+			finding->registration_count == 1 ? "" : "s", text_size(size, frees));
+	} else if (tally.count > 0) {
+		fputs("  also held by\n", out);
+	} else if (capability && strcmp(capability->state, "full") == 0) {
+		fputs("  also held by nothing (modules, classes, threads, frames, C references looked at)\n", out);
+	} else {
+		fprintf(out, "  also held by nothing that could be looked at (python.retention is %s)\n",
+			capability ? capability->state : "not given");
+	}
+	for (size_t i = 0; i < tally.count && i < ROWS; i++) {
+		fprintf(out, "     %s", tally.rows[i].text);
+		if (tally.rows[i].count > 1)
+			fprintf(out, "  (%" PRId64 " times)", tally.rows[i].count);
+		fputc('\n', out);
+	}
+	if (joint && tally.count == 0)
+		fputs("     of a container that this report does not list\n", out);
+	put_more(out, tally.count, ROWS);
+	tally_finish(&tally);
+}
+
+static void put_slots(FILE *out, struct report *report, const struct finding *finding)
+{
+	for (size_t i = 0; i < finding->block_count && i < ROWS; i++) {
+		const struct block *block = finding->blocks[i];
+		struct callable slot = {.module = block->slot_module, .symbol = block->slot_symbol,
+			.offset = block->slot_offset};
+		char size[WORD_SIZE];
+
+		fprintf(out, "  %-12s %s  holds %s (%s)\n", i == 0 ? "slot" : "", text_callable(&report->pool, &slot),
+			text_size(size, block->bytes), block->strength ? block->strength : "strength unknown");
+	}
+	put_more(out, finding->block_count, ROWS);
+}
+
+void trace_print(FILE *out, struct report *report, const struct finding *finding)
+{
+	put_headline(out, finding);
+	put_sites(out, report, finding);
+	put_callers(out, report, finding);
+	put_callables(out, report, finding);
+	put_owners(out, report, finding);
+	if (finding->object_count > 0)
+		put_children(out, report, finding);
+	put_slots(out, report, finding);
+	put_allocated(out, report, finding);
+	if (finding->object_count > 0)
+		put_holders(out, report, finding);
+	if (finding->fix)
+		fprintf(out, "  %-12s %s\n", "fix", finding->fix);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clean.h"
+#include "load.h"
+#include "text.h"
+#include "trace.h"
+#include "verbs.h"
+#include "why.h"
+
+static const char usage[] =
+	"usage: forkheld why [-n N] REPORT PATTERN\n\n"
+	"One object, type or registration, also one in use: who holds it, and what would free it.\n\n"
+	"PATTERN is one of\n"
+	"  #12           the object with this id\n"
+	"  r3            the registration with this id\n"
+	"  FINGERPRINT   a finding: its trace, registrations and objects\n"
+	"  GLOB          objects by type or module.type; registrations by the name, module or symbol of a\n"
+	"                callable, by the function, file or file:line where they were made\n\n"
+	"  -n, --number N  print at most N objects and N registrations (default 20)\n"
+	"      --help      this text\n\n"
+	"Exit status: 0 found; 1 not found; 2 wrong command line; 3 a report that cannot be read.\n";
+
+static const struct option options[] = {
+	{"number", required_argument, NULL, 'n'},
+	HELP_OPTION,
+	{0},
+};
+
+#define DEFAULT_SHOWN 20
+
+static bool glob(const char *pattern, const char *text)
+{
+	return text && fnmatch(pattern, text, 0) == 0;
+}
+
+/* glob_path - a file is also named by its last parts: "export/__init__.py:207". */
+static bool glob_path(const char *pattern, const char *path)
+{
+	while (path) {
+		if (glob(pattern, path))
+			return true;
+		path = strchr(path, '/');
+		path = path ? path + 1 : NULL;
+	}
+	return false;
+}
+
+static bool glob_frame(struct pool *pool, const char *pattern, const struct frame *frame)
+{
+	if (!frame)
+		return false;
+	if (frame->native)
+		return glob(pattern, frame->symbol) || (frame->module && glob_path(pattern, frame->module->path));
+	return glob(pattern, frame->place.function) || glob_path(pattern, frame->place.file) ||
+		glob_path(pattern, text_place(pool, &frame->place));
+}
+
+static bool glob_callable(struct pool *pool, const char *pattern, const struct callable *callable)
+{
+	if (glob(pattern, callable->qualname) || glob(pattern, callable->symbol) ||
+	    glob(pattern, callable->module_name))
+		return true;
+	if (callable->module && glob_path(pattern, callable->module->path))
+		return true;
+	return callable->module_name && callable->qualname &&
+		glob(pattern, pool_print(pool, "%s.%s", callable->module_name, callable->qualname));
+}
+
+static bool matches_registration(struct pool *pool, const char *pattern, const struct registration *registration)
+{
+	for (size_t i = 0; i < registration->callable_count; i++)
+		if (glob_callable(pool, pattern, &registration->callables[i]))
+			return true;
+	return glob_frame(pool, pattern, text_frame(registration->stack)) ||
+		glob_frame(pool, pattern, text_frame(registration->native_stack));
+}
+
+static bool id_of(const char *pattern, char letter, int64_t *id)
+{
+	char *end;
+
+	if (pattern[0] != letter || pattern[1] < '0' || pattern[1] > '9')
+		return false;
+	*id = strtoll(pattern + 1, &end, 10);
+	return *end == '\0';
+}
+
+/* find - set the marks. Return: how many objects and registrations there are. */
+static size_t find(struct report *report, const char *pattern, bool *objects, bool *registrations,
+	const struct finding **finding)
+{
+	size_t found = 0;
+	int64_t id;
+
+	*finding = NULL;
+	for (size_t i = 0; i < report->finding_count && !*finding; i++)
+		if (strcmp(report->findings[i].fingerprint, pattern) == 0)
+			*finding = &report->findings[i];
+	if (*finding) {
+		for (size_t i = 0; i < (*finding)->object_count; i++)
+			objects[(*finding)->objects[i] - report->objects] = true;
+		for (size_t i = 0; i < (*finding)->registration_count; i++)
+			registrations[(*finding)->registrations[i] - report->registrations] = true;
+		return 1;
+	}
+	for (size_t i = 0; i < report->object_count; i++) {
+		objects[i] = id_of(pattern, '#', &id) ? report->objects[i].id == id
+			: glob(pattern, report->objects[i].type) ||
+			  glob(pattern, text_type(&report->pool, &report->objects[i]));
+		found += objects[i];
+	}
+	for (size_t i = 0; i < report->registration_count; i++) {
+		registrations[i] = id_of(pattern, 'r', &id) ? report->registrations[i].id == id
+			: matches_registration(&report->pool, pattern, &report->registrations[i]);
+		found += registrations[i];
+	}
+	return found;
+}
+
+static void put_holder(FILE *out, struct report *report, const struct holder *holder)
+{
+	fprintf(out, "     %-8s %s%-18s%s %s", holder->own ? "own" : "outside", holder->own ? "" : style.strong,
+		holder->kind, holder->own ? "" : style.off, text_path(&report->pool, holder, 0));
+	if (holder->registration)
+		fprintf(out, "  (r%" PRId64 ")", holder->registration->id);
+	fputc('\n', out);
+}
+
+static void put_freed_by(FILE *out, const struct object *object)
+{
+	size_t others = 0;
+
+	for (size_t i = 0; i < object->holder_count; i++)
+		others += !object->holders[i].own && strcmp(object->holders[i].kind, "fork-registration") != 0;
+	fprintf(out, "  %-12s ", "freed by");
+	switch (object->verdict) {
+	case VERDICT_FORK_ONLY:
+		fputs(object->registration_count > 1 ? "removing all of its fork registrations together\n"
+			: "removing its fork registration\n", out);
+		break;
+	case VERDICT_JOINT:
+		fputs("removing its fork registrations and taking it out of the containers above, both\n", out);
+		break;
+	case VERDICT_IN_USE:
+		fprintf(out, "no removal of a fork registration: it is in use%s\n",
+			others ? " by the holders marked outside" : "");
+	}
+}
+
+static void put_registration_ids(FILE *out, const struct object *object)
+{
+	if (object->registration_count == 0)
+		return;
+	fprintf(out, "  %-12s", "registered as");
+	for (size_t i = 0; i < object->registration_count && i < DEFAULT_SHOWN; i++)
+		fprintf(out, " r%" PRId64, object->registrations[i]->id);
+	if (object->registration_count > DEFAULT_SHOWN)
+		fprintf(out, " and %zu more", object->registration_count - DEFAULT_SHOWN);
+	fputc('\n', out);
+}
+
+void why_object(FILE *out, struct report *report, const struct object *object)
+{
+	char size[WORD_SIZE], retained[WORD_SIZE], count[WORD_SIZE];
+	const struct frame *frame = text_frame(object->allocated);
+	size_t own = 0;
+
+	fprintf(out, "%sobject #%" PRId64 "%s  %s  %s", style.strong, object->id, style.off,
+		text_type(&report->pool, object), verdict_names[object->verdict]);
+	fprintf(out, "%s%s%s\n", object->plumbing ? "  (plumbing of a registration)" : "", object->address ? "  at " : "",
+		object->address ? object->address : "");
+	fprintf(out, "  %-12s %s, retains %s in %s", "size", text_size(size, object->bytes),
+		text_size(retained, object->retained_bytes), text_count(count, object->retained_objects, "object"));
+	if (object->native_bytes > 0)
+		fprintf(out, ", %s native", text_size(size, object->native_bytes));
+	fputc('\n', out);
+	if (frame)
+		fprintf(out, "  %-12s %s  %s\n", "allocated", text_frame_name(frame),
+			text_frame_place(&report->pool, frame));
+	for (size_t i = 0; i < object->holder_count; i++)
+		own += object->holders[i].own;
+	fprintf(out, "  %-12s %s: %zu from outside, %zu of its own circle\n", "held by",
+		text_count(count, (int64_t)object->holder_count, "direct reference"), object->holder_count - own, own);
+	for (int scope = 0; scope <= 1; scope++)
+		for (size_t i = 0; i < object->holder_count; i++)
+			if (object->holders[i].own == (scope == 1))
+				put_holder(out, report, &object->holders[i]);
+	put_registration_ids(out, object);
+	put_freed_by(out, object);
+}
+
+static void put_stack(FILE *out, struct report *report, const char *label, const struct stack *stack)
+{
+	for (size_t i = 0; stack && i < stack->frame_count; i++)
+		fprintf(out, "  %-12s %-28s  %s\n", i == 0 ? label : "", text_frame_name(stack->frames[i]),
+			text_frame_place(&report->pool, stack->frames[i]));
+}
+
+static void put_flags(FILE *out, const struct registration *registration)
+{
+	fputs(registration->native ? "  native" : "  python", out);
+	if (registration->strength)
+		fprintf(out, ", %s", registration->strength);
+	if (registration->inherited)
+		fputs(", inherited from the parent process", out);
+	if (registration->baseline)
+		fputs(", before the mark", out);
+	if (registration->removed)
+		fprintf(out, ", removed by %s", registration->removed);
+	fputc('\n', out);
+}
+
+void why_registration(FILE *out, struct report *report, const struct registration *registration)
+{
+	char objects[WORD_SIZE], size[WORD_SIZE];
+
+	fprintf(out, "%sregistration r%" PRId64 "%s  %s", style.strong, registration->id, style.off,
+		text_phases(&report->pool, registration));
+	put_flags(out, registration);
+	for (size_t i = 0; i < registration->callable_count; i++) {
+		const struct callable *callable = &registration->callables[i];
+		const char *place = text_place(&report->pool, &callable->place);
+
+		fprintf(out, "  %-12s %s  %s%s%s", phase_names[callable->phase], text_callable(&report->pool, callable),
+			callable->module_name ? callable->module_name : "", place ? "  " : "", place ? place : "");
+		if (registration->calls[callable->phase] != UNKNOWN)
+			fprintf(out, "  called %" PRId64 " times", registration->calls[callable->phase]);
+		fputc('\n', out);
+	}
+	put_stack(out, report, "made by", registration->stack);
+	put_stack(out, report, "native", registration->native_stack);
+	if (!registration->stack && !registration->native_stack)
+		fprintf(out, "  %-12s site unknown\n", "made by");
+	for (size_t i = 0; i < registration->owner_count && i < DEFAULT_SHOWN; i++)
+		fprintf(out, "  %-12s #%" PRId64 " %s  %s%s\n", "owner", registration->owners[i]->id,
+			text_type(&report->pool, registration->owners[i]), verdict_names[registration->owners[i]->verdict],
+			registration->owners[i] == registration->owner && registration->owner_count > 1 ? " (retains most)"
+				: "");
+	if (registration->owner_count == 0 && (registration->owner_type || registration->owner_kind))
+		fprintf(out, "  %-12s %s %s\n", "owner", registration->owner_kind ? registration->owner_kind : "",
+			registration->owner_type ? registration->owner_type : "");
+	if (registration->frees_bytes != UNKNOWN)
+		fprintf(out, "  %-12s %s, %s\n", "frees alone",
+			text_count(objects, registration->frees_objects, "object"), text_size(size, registration->frees_bytes));
+}
+
+bool why_report(FILE *out, struct report *report, const char *pattern, size_t limit)
+{
+	bool *objects = take(report->object_count, sizeof(*objects));
+	bool *registrations = take(report->registration_count, sizeof(*registrations));
+	const struct finding *finding;
+	size_t found = find(report, pattern, objects, registrations, &finding), shown = 0, hidden = 0;
+
+	if (finding)
+		trace_print(out, report, finding);
+	for (size_t i = 0; i < report->object_count; i++) {
+		if (objects[i] && shown++ < limit)
+			why_object(out, report, &report->objects[i]);
+		else
+			hidden += objects[i];
+	}
+	shown = 0;
+	for (size_t i = 0; i < report->registration_count; i++) {
+		if (registrations[i] && shown++ < limit)
+			why_registration(out, report, &report->registrations[i]);
+		else
+			hidden += registrations[i];
+	}
+	if (hidden > 0)
+		fprintf(out, "%sand %zu more (-n shows more)%s\n", style.dim, hidden, style.off);
+	free(objects);
+	free(registrations);
+	return found > 0;
+}
+
+int why_main(int argc, char **argv)
+{
+	unsigned long limit = DEFAULT_SHOWN;
+	struct report *report;
+	int option, status;
+	char *end;
+
+	while ((option = verb_options(argc, argv, ":n:h", options, usage)) != -1) {
+		limit = strtoul(optarg, &end, 10);
+		if (end == optarg || *end || strchr(optarg, '-'))
+			return verb_usage(argv, "'%s' is not a number", optarg);
+	}
+	if (argc - optind != 2)
+		return verb_usage(argv, argc - optind < 2 ? "needs a REPORT and a PATTERN" : "more than a REPORT and a PATTERN");
+	report = report_load(argv[optind]);
+	if (!report)
+		return STATUS_REPORT;
+	status = why_report(stdout, report, argv[optind + 1], limit) ? STATUS_GOOD : STATUS_FOUND;
+	if (status == STATUS_FOUND)
+		fprintf(stderr, "forkheld: %s: nothing matches %s%s\n", report->file,
+			clean_text(&report->pool, argv[optind + 1]),
+			report->objects_dropped > 0 ? " (the report does not list all objects)" : "");
+	report_free(report);
+	return status;
+}
