@@ -50,6 +50,11 @@ bool handler_in_fork(const struct registration *entry)
 	return entry->in_handler || (entry->finalized_in_handler && entry->removed == REMOVED_DLCLOSE);
 }
 
+bool closing_in_fork(const struct closing *closing)
+{
+	return closing->module != MODULE_NONE && !modules_get(closing->module)->loaded;
+}
+
 /* The loader's own record of the module that satisfied a name: by soname, or by the file's name. */
 static uint32_t module_named(const char *name)
 {

@@ -25,8 +25,11 @@ bool handler_foreign(const struct registration *entry);
  * loaded. The compat route records libc's handle, a NULL handle the main program's. Silent for anonymous code. */
 bool handler_handle_foreign(const struct registration *entry);
 
-/* handler_in_fork - FH008, registration or dlclose: true if @entry was made, or removed, inside a running handler. For
- * modules closed in a handler that had no registration see closings_get (ledger/registrations.h). */
+/* handler_in_fork - FH008: true if @entry was made inside a running handler, or dlclose removed it there. */
 bool handler_in_fork(const struct registration *entry);
+
+/* closing_in_fork - FH008, the other half: did dlclose really unload a module inside a running handler? (A handler that
+ * calls exit finalises everything and unloads nothing.) */
+bool closing_in_fork(const struct closing *closing);
 
 #endif
