@@ -14,7 +14,7 @@
 #include "base/os.h"
 #include "entry/export.h"
 #include "snapshot/freeze.h"
-#include "snapshot/heap.h"
+#include "snapshot/bump.h"
 
 #define PAGE ((size_t)4096)
 #define EARLY_ROOM 16384u
@@ -145,18 +145,18 @@ bool alloc_in_use(void)
 
 static bool ours(const void *block)
 {
-	return early_owns(block) || (freeze_mode != FREEZE_MODE_HOST && heap_owns(block));
+	return early_owns(block) || (freeze_mode != FREEZE_MODE_HOST && bump_owns(block));
 }
 
 static size_t our_size(const void *block)
 {
-	return early_owns(block) ? early_size(block) : heap_size(block);
+	return early_owns(block) ? early_size(block) : bump_size(block);
 }
 
 /* Out of line, so that the host's way through each function needs no stack frame. */
 static __attribute__((noinline)) void *served(size_t size, size_t alignment, bool zero)
 {
-	void *block = heap_alloc(size, alignment < 16 ? 16 : alignment, zero);
+	void *block = bump_alloc(size, alignment < 16 ? 16 : alignment, zero);
 
 	if (!block)
 		errno = ENOMEM;
@@ -170,7 +170,7 @@ static __attribute__((noinline)) void free_special(void *block)
 		if (!freeze_inside())
 			real.free(block);
 	} else if (freeze_inside() && !early_owns(block)) {
-		heap_release(block);
+		bump_release(block);
 	}
 }
 
@@ -188,7 +188,7 @@ static __attribute__((noinline)) void *realloc_special(void *block, size_t size)
 		return NULL;
 	}
 	if (inside && own && !early_owns(block)) {
-		moved = heap_resize(block, size);
+		moved = bump_resize(block, size);
 		if (!moved)
 			errno = ENOMEM;
 		return moved;
@@ -307,7 +307,7 @@ EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		return real.posix_memalign(result, alignment, size);
 	if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0)
 		return EINVAL;
-	block = heap_alloc(size, power_of_two(alignment), false);
+	block = bump_alloc(size, power_of_two(alignment), false);
 	if (!block)
 		return ENOMEM;
 	*result = block;

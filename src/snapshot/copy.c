@@ -49,14 +49,22 @@ static void first_for_the_oom_killer(void)
 	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
+static void raise_to_hard(int which)
+{
+	struct rlimit limit;
+
+	if (os_call(SYS_prlimit64, 0, which, 0, (long)&limit, 0, 0) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		os_call(SYS_prlimit64, 0, which, (long)&limit, 0, 0, 0);
+	}
+}
+
 static void limits(void)
 {
 	struct rlimit limit;
 
-	if (os_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		os_call(SYS_prlimit64, 0, RLIMIT_FSIZE, (long)&limit, 0, 0, 0);
-	}
+	raise_to_hard(RLIMIT_FSIZE);
+	raise_to_hard(RLIMIT_NOFILE);
 	/* One byte, not none: the kernel ignores 0 where cores go into a pipe, and 1 keeps both ways shut. */
 	limit = (struct rlimit){ 1, 1 };
 	if (os_call(SYS_prlimit64, 0, RLIMIT_CORE, (long)&limit, 0, 0, 0) < 0) {

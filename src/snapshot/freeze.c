@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include "base/os.h"
 #include "snapshot/copy.h"
-#include "snapshot/heap.h"
+#include "snapshot/bump.h"
 
 #define SLICE_LEAST_NS 2000000u    /* first look whether the copy still lives; it wakes us itself when it is done */
 #define SLICE_MOST_NS 100000000u
@@ -64,7 +64,7 @@ static void copy_exhausted(void)
 static _Noreturn void copy_main(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, pid_t parent)
 {
 	copy_settle(keep_fd, parent);
-	heap_open(memory, copy_exhausted);
+	bump_open(memory, copy_exhausted);
 	freeze_mode = FREEZE_MODE_COPY;
 	shared->status = work(argument);
 	copy_end();
@@ -205,7 +205,7 @@ int freeze_in_place(int (*work)(void *), void *argument, uint64_t memory)
 {
 	int result;
 
-	heap_open(memory, NULL);
+	bump_open(memory, NULL);
 	in_place = true;
 	/* Stays for good: what the work left behind, in libc or in the interpreter, may be freed by any thread later. */
 	__atomic_store_n(&freeze_mode, FREEZE_MODE_IN_PLACE, __ATOMIC_SEQ_CST);

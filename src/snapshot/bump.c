@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* mremap flags */
-#include "snapshot/heap.h"
+#include "snapshot/bump.h"
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -32,17 +32,17 @@ static struct {
 	char *next;          /* in the last chunk */
 	void *larges[LARGES];
 	unsigned large_count;
-} heap;
+} bump;
 
-void heap_open(uint64_t limit, void (*exhausted)(void))
+void bump_open(uint64_t limit, void (*exhausted)(void))
 {
-	heap.limit = limit;
-	heap.exhausted = exhausted;
+	bump.limit = limit;
+	bump.exhausted = exhausted;
 }
 
-uint64_t heap_mapped(void)
+uint64_t bump_mapped(void)
 {
-	return heap.mapped;
+	return bump.mapped;
 }
 
 static struct header *header_of(const void *block)
@@ -52,8 +52,8 @@ static struct header *header_of(const void *block)
 
 static void *refuse(void)
 {
-	if (heap.exhausted)
-		heap.exhausted();
+	if (bump.exhausted)
+		bump.exhausted();
 	return NULL;
 }
 
@@ -61,12 +61,12 @@ static void *map(size_t size)
 {
 	void *memory;
 
-	if (heap.limit && (size > heap.limit || heap.mapped > heap.limit - size))
+	if (bump.limit && (size > bump.limit || bump.mapped > bump.limit - size))
 		return NULL;
 	memory = os_map(size);
 	if (!memory)
 		return NULL;
-	heap.mapped += size;
+	bump.mapped += size;
 	/* Faulting in a big heap page by page is a good part of an analysis' time. */
 	if (size >= 2 * HUGE_PAGE)
 		os_call(SYS_madvise, (long)memory, (long)size, MADV_HUGEPAGE, 0, 0, 0);
@@ -75,12 +75,12 @@ static void *map(size_t size)
 
 static unsigned large_find(const void *block)
 {
-	unsigned i = __atomic_load_n(&heap.large_count, __ATOMIC_ACQUIRE);
+	unsigned i = __atomic_load_n(&bump.large_count, __ATOMIC_ACQUIRE);
 
 	if (((uintptr_t)block & (PAGE - 1)) != sizeof(struct header))
 		return LARGES;
 	while (i-- > 0) {
-		if (heap.larges[i] == block)
+		if (bump.larges[i] == block)
 			return i;
 	}
 	return LARGES;
@@ -90,19 +90,19 @@ static const struct chunk *chunk_find(const void *block)
 {
 	const char *address = block;
 
-	for (unsigned i = __atomic_load_n(&heap.chunk_count, __ATOMIC_ACQUIRE); i-- > 0;) {
-		if (address >= heap.chunks[i].start && address < heap.chunks[i].end)
-			return &heap.chunks[i];
+	for (unsigned i = __atomic_load_n(&bump.chunk_count, __ATOMIC_ACQUIRE); i-- > 0;) {
+		if (address >= bump.chunks[i].start && address < bump.chunks[i].end)
+			return &bump.chunks[i];
 	}
 	return NULL;
 }
 
-bool heap_owns(const void *block)
+bool bump_owns(const void *block)
 {
 	return chunk_find(block) || large_find(block) < LARGES;
 }
 
-size_t heap_size(const void *block)
+size_t bump_size(const void *block)
 {
 	return header_of(block)->size;
 }
@@ -116,18 +116,18 @@ static void *large_alloc(size_t size)
 		return NULL;
 	header->size = span - sizeof(*header);
 	header->span = span;
-	heap.larges[heap.large_count] = header + 1;
-	__atomic_store_n(&heap.large_count, heap.large_count + 1, __ATOMIC_RELEASE);
+	bump.larges[bump.large_count] = header + 1;
+	__atomic_store_n(&bump.large_count, bump.large_count + 1, __ATOMIC_RELEASE);
 	return header + 1;
 }
 
 /* Chunks grow with the heap, and shrink again where little address space is left (ulimit -v). */
 static bool chunk_add(size_t least)
 {
-	size_t wanted = heap.mapped / 4 / CHUNK_LEAST * CHUNK_LEAST;
-	struct chunk *chunk = &heap.chunks[heap.chunk_count];
+	size_t wanted = bump.mapped / 4 / CHUNK_LEAST * CHUNK_LEAST;
+	struct chunk *chunk = &bump.chunks[bump.chunk_count];
 
-	if (heap.chunk_count == CHUNKS)
+	if (bump.chunk_count == CHUNKS)
 		return false;
 	wanted = wanted < CHUNK_LEAST ? CHUNK_LEAST : wanted > CHUNK_MOST ? CHUNK_MOST : wanted;
 	least = (least + PAGE - 1) & ~(PAGE - 1);
@@ -141,21 +141,21 @@ static bool chunk_add(size_t least)
 			wanted = least;
 	}
 	chunk->end = chunk->start + wanted;
-	chunk->touched = heap.next = chunk->start;
-	__atomic_store_n(&heap.chunk_count, heap.chunk_count + 1, __ATOMIC_RELEASE);
+	chunk->touched = bump.next = chunk->start;
+	__atomic_store_n(&bump.chunk_count, bump.chunk_count + 1, __ATOMIC_RELEASE);
 	return true;
 }
 
 static char *place(size_t alignment)
 {
-	uintptr_t at = (uintptr_t)heap.next + sizeof(struct header);
+	uintptr_t at = (uintptr_t)bump.next + sizeof(struct header);
 
 	return (char *)((at + alignment - 1) & ~(uintptr_t)(alignment - 1));
 }
 
 static struct chunk *last_chunk(void)
 {
-	return heap.chunk_count ? &heap.chunks[heap.chunk_count - 1] : NULL;
+	return bump.chunk_count ? &bump.chunks[bump.chunk_count - 1] : NULL;
 }
 
 static bool fits(const struct chunk *chunk, const char *block, size_t size)
@@ -168,12 +168,12 @@ static void occupy(struct chunk *chunk, char *block, size_t size, bool zero)
 {
 	if (zero && block < chunk->touched)
 		memset(block, 0, (size_t)(chunk->touched - block) < size ? (size_t)(chunk->touched - block) : size);
-	heap.next = block + size;
-	if (heap.next > chunk->touched)
-		chunk->touched = heap.next;
+	bump.next = block + size;
+	if (bump.next > chunk->touched)
+		chunk->touched = bump.next;
 }
 
-void *heap_alloc(size_t size, size_t alignment, bool zero)
+void *bump_alloc(size_t size, size_t alignment, bool zero)
 {
 	struct chunk *chunk = last_chunk();
 	void *large;
@@ -181,7 +181,7 @@ void *heap_alloc(size_t size, size_t alignment, bool zero)
 
 	if (size > PTRDIFF_MAX - 2 * PAGE || alignment > PTRDIFF_MAX - 2 * PAGE - size)
 		return refuse();
-	if (size >= HEAP_LARGE && alignment <= 16 && heap.large_count < LARGES) {
+	if (size >= BUMP_LARGE && alignment <= 16 && bump.large_count < LARGES) {
 		large = large_alloc(size);
 		return large ? large : refuse();
 	}
@@ -197,7 +197,7 @@ void *heap_alloc(size_t size, size_t alignment, bool zero)
 	return block;
 }
 
-void heap_release(void *block)
+void bump_release(void *block)
 {
 	struct header *header = header_of(block);
 
@@ -206,12 +206,12 @@ void heap_release(void *block)
 
 		if (i == LARGES)
 			return;
-		heap.larges[i] = heap.larges[heap.large_count - 1];
-		__atomic_store_n(&heap.large_count, heap.large_count - 1, __ATOMIC_RELEASE);
-		heap.mapped -= header->span;
+		bump.larges[i] = bump.larges[bump.large_count - 1];
+		__atomic_store_n(&bump.large_count, bump.large_count - 1, __ATOMIC_RELEASE);
+		bump.mapped -= header->span;
 		os_unmap(header, header->span);
-	} else if ((char *)block + header->size == heap.next) {
-		heap.next = (char *)header;
+	} else if ((char *)block + header->size == bump.next) {
+		bump.next = (char *)header;
 	}
 }
 
@@ -222,7 +222,7 @@ static void *large_resize(void *block, size_t size)
 	unsigned i = large_find(block);
 	long moved;
 
-	if (i == LARGES || (span > old && heap.limit && heap.mapped + (span - old) > heap.limit))
+	if (i == LARGES || (span > old && bump.limit && bump.mapped + (span - old) > bump.limit))
 		return refuse();
 	moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, MREMAP_MAYMOVE, 0, 0);
 	if (moved < 0 && moved > -4096)
@@ -230,12 +230,12 @@ static void *large_resize(void *block, size_t size)
 	header = (struct header *)moved;
 	header->size = span - sizeof(*header);
 	header->span = span;
-	heap.mapped = heap.mapped - old + span;
-	heap.larges[i] = header + 1;
+	bump.mapped = bump.mapped - old + span;
+	bump.larges[i] = header + 1;
 	return header + 1;
 }
 
-void *heap_resize(void *block, size_t size)
+void *bump_resize(void *block, size_t size)
 {
 	struct header *header = header_of(block);
 	struct chunk *chunk = last_chunk();
@@ -244,20 +244,20 @@ void *heap_resize(void *block, size_t size)
 
 	if (size > PTRDIFF_MAX - 2 * PAGE)
 		return refuse();
-	if (header->span && size >= HEAP_LARGE / 2)
+	if (header->span && size >= BUMP_LARGE / 2)
 		return large_resize(block, size);
 	if (!header->span && rounded <= header->size)
 		return block;
-	if (!header->span && (char *)block + header->size == heap.next && size < HEAP_LARGE &&
+	if (!header->span && (char *)block + header->size == bump.next && size < BUMP_LARGE &&
 	    fits(chunk, block, rounded)) {
 		header->size = rounded;
 		occupy(chunk, block, rounded, false);
 		return block;
 	}
-	moved = heap_alloc(size, 16, false);
+	moved = bump_alloc(size, 16, false);
 	if (!moved)
 		return NULL;
 	memcpy(moved, block, header->size < size ? header->size : size);
-	heap_release(block);
+	bump_release(block);
 	return moved;
 }
