@@ -186,6 +186,7 @@ static void mark_flags(struct heap *heap)
 int heap_collect(struct heap *heap)
 {
 	memset(heap, 0, sizeof *heap);
+	heap->registry_node = NODE_NONE;
 	graph_init(&heap->graph);
 	int result = lists_match(heap);
 	if (result < 0 || node_map_init(&heap->map) < 0)

@@ -147,11 +147,17 @@ static const char *key_text(pyobject *key, const char *before, const char *after
 	return strings_intern(text);
 }
 
+/* Finding a value's key means looking through the dict: ten thousand objects in one large dict would take minutes. */
+#define DICT_STEPS_MAX 20000000u
+
 static const char *dict_edge(pyobject *dict, pyobject *to, const char *before, const char *after)
 {
+	static uint32_t steps;
 	intptr_t position = 0;
 	pyobject *key, *value;
 	while (py.PyDict_Next(dict, &position, &key, &value)) {
+		if (++steps > DICT_STEPS_MAX)
+			return strings_intern("[key]");
 		if (value == to)
 			return key_text(key, before, after);
 		if (key == to)

@@ -5,8 +5,9 @@
 
 #include "retention/reach.h"
 
-/* Containers nested deeper than this are taken for in use. */
+/* Containers nested deeper than this, or with more referrers to look at, are taken for in use. */
 #define DEPTH_MAX 8
+#define STEPS_MAX 10000u
 
 static bool is_plain(const pyobject *object)
 {
@@ -22,7 +23,8 @@ bool is_container(const pyobject *object)
 	return is_plain(object) || object->type == py.PyTuple_Type;
 }
 
-static enum registry_kind kind_at(const struct heap *heap, const uint8_t *reach, uint32_t node, int depth)
+static enum registry_kind kind_at(const struct heap *heap, const uint8_t *reach, uint32_t node, int depth,
+				  uint32_t *steps)
 {
 	const struct graph *graph = &heap->graph;
 	uint8_t flags = graph->flags[node];
@@ -32,6 +34,8 @@ static enum registry_kind kind_at(const struct heap *heap, const uint8_t *reach,
 	enum registry_kind kind = REGISTRY_NOT;
 	for (uint32_t i = graph->reverse_first[node]; i < graph->reverse_first[node + 1]; i++) {
 		uint32_t referrer = graph->source[i];
+		if (++*steps > STEPS_MAX)
+			return REGISTRY_NOT;
 		if (referrer == node || reach[referrer] == REACH_NONE)
 			continue;
 		enum registry_kind through;
@@ -40,7 +44,7 @@ static enum registry_kind kind_at(const struct heap *heap, const uint8_t *reach,
 		else if (graph->flags[referrer] & NODE_MODULE_DICT)
 			through = REGISTRY_MODULE;
 		else
-			through = kind_at(heap, reach, referrer, depth + 1);
+			through = kind_at(heap, reach, referrer, depth + 1, steps);
 		if (through == REGISTRY_NOT)
 			return REGISTRY_NOT;
 		kind = through > kind ? through : kind;
@@ -48,7 +52,11 @@ static enum registry_kind kind_at(const struct heap *heap, const uint8_t *reach,
 	return kind;
 }
 
-enum registry_kind registry_kind(const struct heap *heap, const uint8_t *reach, uint32_t node)
+enum registry_kind registry_kind(struct heap *heap, const uint8_t *reach, uint32_t node)
 {
-	return kind_at(heap, reach, node, 0);
+	uint32_t steps = 0;
+	if (node != heap->registry_node)  /* many owners share a container */
+		heap->registry_kind = kind_at(heap, reach, node, 0, &steps);
+	heap->registry_node = node;
+	return heap->registry_kind;
 }

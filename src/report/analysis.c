@@ -105,8 +105,7 @@ static int add_cut(struct analysis *analysis, struct owner *owner, uint32_t from
 	return 0;
 }
 
-/* The registry edges into every owner that ordinary roots reach. A container's kind is asked once for each edge: a registry of
- * n owners has one referrer, so that is cheap. */
+/* The registry edges into every owner that ordinary roots reach. */
 static int find_cuts(struct analysis *analysis)
 {
 	const struct graph *graph = &analysis->heap.graph;
@@ -155,23 +154,25 @@ static int find_candidates(struct analysis *analysis)
 	return 0;
 }
 
+static bool has_strong(const struct analysis *analysis, const struct owner *owner)
+{
+	for (uint32_t i = 0; i < owner->registration_count; i++) {
+		uint32_t index = analysis->links[owner->first_registration + i];
+		if (analysis->heap.registrations[index].strength == STRENGTH_STRONG)
+			return true;
+	}
+	return false;
+}
+
+/* An owner that only registries hold, and registrations only weakly, is in use: forks have no part in it. */
 static void judge(struct analysis *analysis)
 {
 	for (uint32_t i = 0; i < analysis->owner_count; i++) {
 		struct owner *owner = &analysis->owners[i];
 		if (analysis->reach[owner->node] == REACH_FORK)
 			owner->verdict = VERDICT_FORK_ONLY;
-		else if (analysis->candidates[owner->node])
+		else if (analysis->candidates[owner->node] && (owner->cut_count == 0 || has_strong(analysis, owner)))
 			owner->verdict = VERDICT_JOINT;
-	}
-	for (uint32_t i = analysis->heap.registration_count; i < analysis->heap.graph.nodes; i++) {
-		if (!analysis->candidates[i])
-			continue;
-		uint64_t bytes = heap_size(&analysis->heap, i);
-		if (analysis->reach[i] == REACH_FORK)
-			analysis->fork_only.objects++, analysis->fork_only.bytes += bytes;
-		else
-			analysis->joint.objects++, analysis->joint.bytes += bytes;
 	}
 }
 
@@ -181,7 +182,11 @@ static int flag_plumbing(struct analysis *analysis)
 {
 	struct graph *graph = &analysis->heap.graph;
 	uint8_t *owned = calloc(graph->nodes + (size_t)1, 1);
-	uint32_t *queue = malloc((analysis->fork_only.objects + 1) * sizeof *queue), count = 0;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < graph->nodes; i++)
+		count += analysis->reach[i] == REACH_FORK;
+	uint32_t *queue = malloc((count + (size_t)1) * sizeof *queue);
+	count = 0;
 	int result = owned && queue ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < analysis->owner_count && result == 0; i++)
 		if (analysis->reach[analysis->owners[i].node] == REACH_FORK)
@@ -198,6 +203,18 @@ static int flag_plumbing(struct analysis *analysis)
 			graph->flags[i] |= NODE_PLUMBING;
 	free(owned), free(queue);
 	return result;
+}
+
+/* What would be freed, plumbing left out. */
+static void sum_up(struct analysis *analysis)
+{
+	for (uint32_t i = analysis->heap.registration_count; i < analysis->heap.graph.nodes; i++) {
+		if (!analysis->candidates[i] || (analysis->heap.graph.flags[i] & NODE_PLUMBING))
+			continue;
+		struct freed *sum = analysis->reach[i] == REACH_FORK ? &analysis->fork_only : &analysis->joint;
+		sum->objects++;
+		sum->bytes += heap_size(&analysis->heap, i);
+	}
 }
 
 static int measure_owners(struct analysis *analysis)
@@ -232,6 +249,7 @@ static int mark(struct analysis *analysis)
 int analysis_run(struct analysis *analysis)
 {
 	memset(analysis, 0, sizeof *analysis);
+	analysis->named_container = NODE_NONE;
 	int result = heap_collect(&analysis->heap);
 	if (result == 0)
 		result = peel_registrations(&analysis->heap);
@@ -253,8 +271,12 @@ int analysis_run(struct analysis *analysis)
 	result = flag_plumbing(analysis);
 	if (result < 0)
 		return result;
+	sum_up(analysis);
 	analysis->scratch = reach_scratch_new(&analysis->heap.graph);
-	return analysis->scratch ? measure_owners(analysis) : -ENOMEM;
+	if (!analysis->scratch)
+		return -ENOMEM;
+	reach_scratch_lend(analysis->scratch, analysis->reach);
+	return measure_owners(analysis);
 }
 
 struct owner *analysis_main_owner(const struct analysis *analysis, const struct heap_registration *registration)
@@ -271,14 +293,13 @@ struct owner *analysis_main_owner(const struct analysis *analysis, const struct 
 struct tally {
 	struct analysis *analysis;
 	struct freed freed;
-	bool plumbing;
 };
 
 static void count_node(void *tally_pointer, uint32_t node)
 {
 	struct tally *tally = tally_pointer;
 	uint8_t flags = tally->analysis->heap.graph.flags[node];
-	if ((flags & NODE_REGISTRATION) || (!tally->plumbing && (flags & NODE_PLUMBING)))
+	if (flags & (NODE_REGISTRATION | NODE_PLUMBING))
 		return;
 	tally->freed.objects++;
 	tally->freed.bytes += heap_size(&tally->analysis->heap, node);
@@ -291,13 +312,14 @@ struct freed analysis_frees(struct analysis *analysis, uint32_t index)
 	return tally.freed;
 }
 
-struct freed analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops,
-			    const struct cut_edge *cut, uint32_t cuts)
+int analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops, const struct cut_edge *cut,
+		   uint32_t cuts, struct freed *freed)
 {
-	struct tally tally = {.analysis = analysis, .plumbing = true};
-	reach_freed(&analysis->heap.graph, analysis->candidates, dropped, drops, cut, cuts, analysis->scratch,
-		    count_node, &tally);
-	return tally.freed;
+	struct tally tally = {.analysis = analysis};
+	int64_t result = reach_freed(&analysis->heap.graph, analysis->candidates, dropped, drops, cut, cuts,
+				     analysis->scratch, count_node, &tally);
+	*freed = tally.freed;
+	return result < 0 ? (int)result : 0;
 }
 
 void analysis_finish(struct analysis *analysis)

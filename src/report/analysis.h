@@ -22,6 +22,8 @@ struct owner {
 	uint64_t retained_objects, retained_bytes;
 };
 
+struct freed { uint64_t objects, bytes; };
+
 struct analysis {
 	struct heap heap;
 	uint8_t *reach;              /* [nodes] enum reach */
@@ -36,7 +38,9 @@ struct analysis {
 	struct cut_edge *cuts;       /* sorted by from, to within all owners: see owner_cuts for one owner's */
 	uint32_t cut_count;
 	struct cut_edge *owner_cuts; /* grouped by owner */
-	struct { uint64_t objects, bytes; } fork_only, joint;
+	uint32_t named_container;    /* the last whose path was made, for findings_python.c */
+	const char *named_path;
+	struct freed fork_only, joint;   /* without plumbing */
 };
 
 /* analysis_run - collect and judge. With the GIL. Return: 0 or a negative errno. Owner: caller, analysis_finish. */
@@ -48,15 +52,13 @@ struct owner *analysis_owner(const struct analysis *analysis, uint32_t node);
 /* analysis_main_owner - of a registration: the owner that retains most (ties: phase order, then position), or NULL. */
 struct owner *analysis_main_owner(const struct analysis *analysis, const struct heap_registration *registration);
 
-struct freed { uint64_t objects, bytes; };
-
 /* analysis_frees - what dies if registration @index alone goes, without its plumbing. */
 struct freed analysis_frees(struct analysis *analysis, uint32_t index);
 
-/* analysis_freed - what dies if the @drops registrations @dropped (sorted indexes) and the @cuts registry edges go, plumbing
- * included. */
-struct freed analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops,
-			    const struct cut_edge *cut, uint32_t cuts);
+/* analysis_freed - what dies if the @drops registrations @dropped (sorted indexes) and the @cuts registry edges go, without
+ * plumbing. Return: 0 or -ENOMEM. */
+int analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops, const struct cut_edge *cut,
+		   uint32_t cuts, struct freed *freed);
 
 void analysis_finish(struct analysis *analysis);
 

@@ -48,18 +48,26 @@ static const struct heap_registration *first_live(const struct analysis *analysi
 	return NULL;
 }
 
-/* Containers by name, in a fixed order, without the items' own label at the end. */
+/* The path to one container, without the item's own label at the end. Owners share containers, so the last is remembered. */
+static const char *container_path(struct analysis *analysis, struct path_search *search, uint32_t owner, uint32_t container)
+{
+	if (container == analysis->named_container)
+		return analysis->named_path;
+	struct holder holder;
+	holder_through(analysis, search, owner, container, &holder);
+	const char *path = "";
+	for (unsigned i = 0; i + 1 < holder.path_length; i++)
+		path = joined(path, "", holder.path[i]);
+	analysis->named_container = container;
+	return analysis->named_path = path;
+}
+
 static const char *container_paths(struct analysis *analysis, struct path_search *search, const struct owner *owner)
 {
 	const char *all = "";
 	for (uint32_t i = 0; i < owner->cut_count; i++) {
-		struct holder holder;
 		uint32_t container = analysis->owner_cuts[owner->first_cut + i].from;
-		holder_through(analysis, search, owner->node, container, &holder);
-		const char *path = "";
-		for (unsigned j = 0; j + 1 < holder.path_length; j++)
-			path = joined(path, "", holder.path[j]);
-		all = joined(all, *all ? " " : "", path);
+		all = joined(all, *all ? " " : "", container_path(analysis, search, owner->node, container));
 	}
 	return strings_intern(all);
 }
@@ -129,7 +137,8 @@ static int measure(struct finding *finding, struct analysis *analysis)
 		qsort(dropped.items, dropped.count, sizeof *dropped.items, compare_indexes);
 		if (cut_count)
 			qsort(cuts, cut_count, sizeof *cuts, compare_cuts);
-		struct freed freed = analysis_freed(analysis, dropped.items, dropped.count, cuts, cut_count);
+		struct freed freed;
+		result = analysis_freed(analysis, dropped.items, dropped.count, cuts, cut_count, &freed);
 		finding->bytes = freed.bytes;
 		finding->freed = freed.objects;
 	}

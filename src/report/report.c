@@ -64,6 +64,7 @@ int report_make(const struct report_request *request)
 	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
 	ledger_thaw();
 	material.retention_problem = analyse(&material, &analysis);
+	handlers_settle();
 	int result = findings_make(&findings, material.analysis, material.search);
 	seen_note(&findings);
 	if (result == 0 && request->findings_only && findings.count == 0)

@@ -59,10 +59,13 @@ int choose_objects(struct material *material)
 	struct analysis *analysis = material->analysis;
 	if (!analysis)
 		return 0;
-	uint32_t count = 0, nodes = analysis->heap.graph.nodes;
-	uint32_t *wanted = malloc((analysis->owner_count + analysis->fork_only.objects + 1) * sizeof *wanted);
+	uint32_t count = analysis->owner_count, nodes = analysis->heap.graph.nodes;
+	for (uint32_t i = 0; i < nodes; i++)
+		count += analysis->reach[i] == REACH_FORK;
+	uint32_t *wanted = malloc((count + (size_t)1) * sizeof *wanted);
 	if (!wanted)
 		return -ENOMEM;
+	count = 0;
 	for (uint32_t i = analysis->heap.registration_count; i < nodes; i++)
 		if (analysis->reach[i] == REACH_FORK)
 			wanted[count++] = i;
