@@ -15,11 +15,13 @@
 
 #define SLICE_LEAST_NS 2000000u    /* first look whether the copy still lives; it wakes us itself when it is done */
 #define SLICE_MOST_NS 100000000u
+#define PAUSE_LIMIT_NS 20000000u
 #define REAP_LIMIT_NS 5000000000u  /* a killed copy that hangs in the kernel is left behind after this */
 
 /* One page, shared with the copy. */
 struct freeze {
 	uint32_t finished;             /* futex word: the copy has said all it will say */
+	uint32_t released;             /* futex word: the host runs on, pause_ns is there */
 	uint32_t exhausted;            /* it ran out of memory */
 	int status;
 	int pid;
@@ -38,6 +40,14 @@ bool freeze_inside(void)
 const volatile uint64_t *freeze_shared_pause(void)
 {
 	return shared ? &shared->pause_ns : NULL;
+}
+
+void freeze_await_pause(void)
+{
+	uint64_t deadline = os_monotonic_ns() + PAUSE_LIMIT_NS, now;
+
+	while (shared && !__atomic_load_n(&shared->released, __ATOMIC_ACQUIRE) && (now = os_monotonic_ns()) < deadline)
+		os_wait(&shared->released, 0, deadline - now, true);
 }
 
 /* The kernel's own call: libc's leaves out the two signals that it keeps for itself. */
@@ -114,6 +124,8 @@ int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memo
 	}
 	page->pause_ns = os_monotonic_ns() - start;
 	mask_swap(&old, NULL);
+	__atomic_store_n(&page->released, 1, __ATOMIC_RELEASE);
+	os_wake(&page->released, true);
 	if (pid < 0) {
 		os_unmap(page, sizeof(*page));
 		return (int)pid;

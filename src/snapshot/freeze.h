@@ -54,7 +54,9 @@ int freeze_in_place(int (*work)(void *), void *argument, uint64_t memory);
 /* freeze_inside - true in the copy, and in this thread during freeze_in_place: wrappers forward, take no snapshot. */
 bool freeze_inside(void);
 
-/* freeze_shared_pause - in the copy: where the parent writes pause_ns as soon as it runs on; NULL elsewhere. */
+/* freeze_shared_pause - in the copy: where the parent writes pause_ns as soon as it runs on; NULL elsewhere.
+ * freeze_await_pause - in the copy: wait until it is there, as the copy may well run first; elsewhere nothing. */
 const volatile uint64_t *freeze_shared_pause(void);
+void freeze_await_pause(void);
 
 #endif

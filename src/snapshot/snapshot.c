@@ -63,6 +63,13 @@ static bool due(enum snapshot_trigger trigger)
 	return tree_root() || registrations_own() > 0;
 }
 
+/* The report is about to be written, pause_ns with it. */
+static int open_file(void *file)
+{
+	freeze_await_pause();
+	return file_open(file);
+}
+
 static int work(void *argument)
 {
 	struct report_request *request = argument;
@@ -154,7 +161,7 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token)
 		.reason = python_reason(with_python),
 		.findings_only = options.report == REPORT_FINDINGS && trigger != TRIGGER_API,
 		.start_time_ns = state.start_ns,
-		.open = file_open,
+		.open = open_file,
 		.close = file_close,
 		.file = &state.file,
 	};
