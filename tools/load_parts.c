@@ -193,6 +193,7 @@ static void read_object(struct parts *parts, const struct node *node, struct obj
 	object->retained_objects = field_number(fields, node, "retained_objects", NULLABLE);
 	object->native_bytes = field_number(fields, node, "native_bytes", NULLABLE);
 	object->block_bytes = field_number(fields, node, "block_bytes", NULLABLE);
+	object->holders_dropped = field_number(fields, node, "holders_dropped", NULLABLE);
 	object->plumbing = field_flag(fields, node, "plumbing", NULLABLE);
 	object->allocated = field_reference(fields, node, "allocated", NULLABLE, &parts->stacks);
 	object->registrations = field_references(fields, node, "registrations", NULLABLE, &parts->registrations,
@@ -238,6 +239,7 @@ static void read_finding(struct parts *parts, const struct node *node, struct fi
 	finding->blocks = field_references(fields, node, "blocks", NULLABLE, &parts->blocks, &finding->block_count);
 	finding->count = field_number(fields, node, "count", NEEDED);
 	finding->bytes = field_number(fields, node, "bytes", NEEDED);
+	finding->freed_objects = field_number(fields, node, "freed_objects", NULLABLE);
 	finding->seen_in_snapshots = field_number(fields, node, "seen_in_snapshots", NULLABLE);
 	finding->site.line = UNKNOWN;
 	if (field_object(fields, node, "site", NULLABLE, &site))

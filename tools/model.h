@@ -94,6 +94,7 @@ struct object {
 	size_t registration_count;
 	const struct holder *holders;
 	size_t holder_count;
+	int64_t holders_dropped;        /* more than those */
 };
 
 struct block {
@@ -122,7 +123,7 @@ struct finding {
 	const struct object **objects;
 	const struct block **blocks;
 	size_t registration_count, object_count, block_count;
-	int64_t count, bytes, seen_in_snapshots;
+	int64_t count, bytes, freed_objects, seen_in_snapshots;
 	struct place site;
 };
 

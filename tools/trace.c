@@ -26,11 +26,14 @@ static void put_more(FILE *out, size_t count, size_t shown)
 		fprintf(out, "     %sand %zu more%s\n", style.dim, count - shown, style.off);
 }
 
-/* retained_objects - of all owners together; *@exact is false where owners share children, so that it may be too low. */
-static int64_t retained_objects(const struct finding *finding, bool *exact)
+/* freed_objects - of all owners together; *@exact is false where only a lower limit can be told (shared children). */
+static int64_t freed_objects(const struct finding *finding, bool *exact)
 {
 	int64_t objects = 0, bytes = 0;
 
+	*exact = true;
+	if (finding->freed_objects != UNKNOWN)
+		return finding->freed_objects;
 	for (size_t i = 0; i < finding->object_count; i++) {
 		objects = sum_of(objects, finding->objects[i]->retained_objects);
 		bytes = sum_of(bytes, finding->objects[i]->retained_bytes);
@@ -43,7 +46,7 @@ static void put_headline(FILE *out, const struct finding *finding)
 {
 	char count[WORD_SIZE], size[WORD_SIZE], inside[WORD_SIZE];
 	bool exact;
-	int64_t objects = retained_objects(finding, &exact);
+	int64_t objects = freed_objects(finding, &exact);
 
 	fprintf(out, "%s%s %s%s", text_level(finding->level), finding->rule, finding->name, style.off);
 	if (finding->level == LEVEL_NOTE || strcmp(finding->rule, "FH003") == 0)
@@ -137,6 +140,19 @@ static const struct holder *fork_holder(const struct object *object)
 	return NULL;
 }
 
+/* way_from - how the handler reaches the object: the path without its root, which names the registration and phase. */
+static const char *way_from(struct pool *pool, const struct holder *holder)
+{
+	size_t first = 1;
+
+	if (!holder || holder->path_count < 2)
+		return "owner";
+	for (int phase = 0; phase < PHASES && first == 1; phase++)
+		if (holder->path_count > 2 && strcmp(holder->path[1], phase_names[phase]) == 0)
+			first = 2;
+	return text_path(pool, holder, first);
+}
+
 static void put_object_rows(FILE *out, struct tally *tally, size_t rows, const char *indent)
 {
 	char size[WORD_SIZE];
@@ -160,12 +176,10 @@ static void put_owners(FILE *out, struct report *report, const struct finding *f
 
 	for (size_t i = 0; i < finding->object_count; i++) {
 		const struct object *object = finding->objects[i];
-		const struct holder *holder = fork_holder(object);
-		/* The first element names the registration, which stands above. */
-		const char *way = holder && holder->path_count > 1 ? text_path(&report->pool, holder, 1) : "owner";
 
-		tally_add(&tally, pool_print(&report->pool, "%s  %s%s%s", way, style.strong,
-			text_type(&report->pool, object), style.off), object->retained_bytes, object->native_bytes, object);
+		tally_add(&tally, pool_print(&report->pool, "%s  %s%s%s", way_from(&report->pool, fork_holder(object)),
+			style.strong, text_type(&report->pool, object), style.off), object->retained_bytes,
+			object->native_bytes, object);
 	}
 	put_object_rows(out, &tally, ROWS, "     ");
 	tally_finish(&tally);
@@ -196,8 +210,10 @@ static void put_children(FILE *out, struct report *report, const struct finding 
 		const struct object *object = &report->objects[i];
 		bool held = false;
 
-		for (size_t j = 0; j < object->registration_count && !held; j++)
-			held = ours[object->registrations[j] - report->registrations];
+		/* Only owners name their registrations; the others have a path that begins with one. */
+		for (size_t j = 0; j < object->holder_count && !held; j++)
+			held = object->holders[j].registration &&
+				ours[object->holders[j].registration - report->registrations];
 		if (held && !owner[i] && !object->plumbing && object->verdict != VERDICT_IN_USE)
 			children[count++] = object;
 	}

@@ -183,8 +183,12 @@ void why_object(FILE *out, struct report *report, const struct object *object)
 			text_frame_place(&report->pool, frame));
 	for (size_t i = 0; i < object->holder_count; i++)
 		own += object->holders[i].own;
-	fprintf(out, "  %-12s %s: %zu from outside, %zu of its own circle\n", "held by",
-		text_count(count, (int64_t)object->holder_count, "direct reference"), object->holder_count - own, own);
+	fprintf(out, "  %-12s %s: %zu from outside, %zu of its own circle", "held by",
+		text_count(count, sum_of((int64_t)object->holder_count, object->holders_dropped), "direct reference"),
+		object->holder_count - own, own);
+	if (object->holders_dropped > 0)
+		fprintf(out, ", %" PRId64 " not listed", object->holders_dropped);
+	fputc('\n', out);
 	for (int scope = 0; scope <= 1; scope++)
 		for (size_t i = 0; i < object->holder_count; i++)
 			if (object->holders[i].own == (scope == 1))
