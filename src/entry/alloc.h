@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* alloc.h - the malloc family as the host calls it: forwarded, or in the frozen copy served from snapshot/heap. */
+/* alloc.h - the malloc family as the host calls it: forwarded, or in the frozen copy served from snapshot/bump. */
 #ifndef ENTRY_ALLOC_H
 #define ENTRY_ALLOC_H
 #include <stdbool.h>
