@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The C world as this very program: its modules before and after dlopen and dlclose, names, stacks, judgements. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "ledger/stacks.h"
+#include "native/elf.h"
+#include "native/handlers.h"
+#include "native/memory.h"
+#include "native/modules.h"
+#include "native/symtab.h"
+#include "native/threads.h"
+#include "native/unwind.h"
+
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
+			exit(1); \
+		} \
+	} while (0)
+
+static const char *plugin;
+
+static void memory_is_asked_for_not_tried(void)
+{
+	char *page = mmap(NULL, 3 * MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(page != MAP_FAILED && mprotect(page + MEMORY_PAGE, MEMORY_PAGE, PROT_NONE) == 0);
+	errno = 77;
+	CHECK(memory_readable((uintptr_t)page) && !memory_readable((uintptr_t)page + MEMORY_PAGE));
+	CHECK(!memory_readable((uintptr_t)page + MEMORY_PAGE - 4)); /* half of the word */
+	CHECK(!memory_readable(0) && !memory_readable(UINTPTR_MAX - 3));
+	CHECK(memory_range_readable((uintptr_t)page, MEMORY_PAGE) && !memory_range_readable((uintptr_t)page, 3 * MEMORY_PAGE));
+	CHECK(!memory_unmapped((uintptr_t)page) && !memory_unmapped((uintptr_t)page + MEMORY_PAGE));
+	CHECK(munmap(page + MEMORY_PAGE, MEMORY_PAGE) == 0);
+	CHECK(memory_unmapped((uintptr_t)page + MEMORY_PAGE) && !memory_unmapped((uintptr_t)page + 2 * MEMORY_PAGE));
+	CHECK(errno == 77);
+	munmap(page, 3 * MEMORY_PAGE);
+}
+
+static void *wait_for(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+static void threads_are_counted(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t thread;
+
+	CHECK(threads_alone());
+	CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0 && pthread_create(&thread, NULL, wait_for, &barrier) == 0);
+	pthread_barrier_wait(&barrier);
+	CHECK(!threads_alone());
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+}
+
+static void modules_are_what_the_loader_says(void)
+{
+	uint32_t main_module = modules_find((uintptr_t)modules_are_what_the_loader_says), libc;
+	const struct module *module = modules_get(main_module);
+	char path[4096];
+	Dl_info info;
+
+	CHECK(main_module == 0 && module->loaded && module->startup && module->path[0] == '/');
+	CHECK(realpath("/proc/self/exe", path) && strcmp(path, module->path) == 0);
+	libc = modules_find((uintptr_t)dlsym(RTLD_DEFAULT, "fork"));
+	CHECK(dladdr(dlsym(RTLD_DEFAULT, "fork"), &info) && libc != MODULE_NONE);
+	CHECK(strcmp(modules_get(libc)->path, info.dli_fname) == 0 && modules_get(libc)->bias == (uintptr_t)info.dli_fbase);
+	CHECK(modules_get(libc)->build_id_size == 20 && elf_soname(modules_get(libc)));
+	CHECK(modules_find((uintptr_t)&info) == MODULE_NONE);
+}
+
+/* Each load has an id of its own, also at the same place, if its end was announced. */
+static void loads_are_told_apart(void)
+{
+	uint32_t count = modules_count(), first, second;
+	void *library = dlopen(plugin, RTLD_NOW), *code;
+
+	CHECK(library && (code = dlsym(library, "plugin_prepare")));
+	modules_refresh();
+	first = modules_find((uintptr_t)code);
+	CHECK(first == count && modules_count() == count + 1 && !modules_get(first)->startup);
+	modules_refresh();
+	CHECK(modules_count() == count + 1);
+	CHECK(modules_finalize((uintptr_t)code) == first && !modules_exiting());
+	CHECK(dlclose(library) == 0 && (library = dlopen(plugin, RTLD_NOW)) && (code = dlsym(library, "plugin_prepare")));
+	modules_refresh();
+	second = modules_find((uintptr_t)code);
+	CHECK(second == first + 1 && modules_get(second)->loaded && !modules_get(first)->loaded);
+	CHECK(strcmp(modules_get(first)->path, modules_get(second)->path) == 0);
+	CHECK(dlclose(library) == 0);
+	modules_refresh();
+	CHECK(!modules_get(second)->loaded && modules_find((uintptr_t)code) == MODULE_NONE);
+}
+
+static __attribute__((noinline)) void a_static_function(void)
+{
+	__asm__ volatile("");
+}
+
+static void names_are_never_guesses(void)
+{
+	uintptr_t function = (uintptr_t)dlsym(RTLD_DEFAULT, "fork"), libc = modules_get(modules_find(function))->start;
+	struct symtab symtab;
+
+	CHECK(strcmp(modules_symbol(function, false), "fork") == 0 || strcmp(modules_symbol(function, false), "__libc_fork") == 0 ||
+	      strcmp(modules_symbol(function, false), "__fork") == 0);
+	CHECK(modules_symbol(libc, false) == NULL);
+	CHECK(modules_symbol((uintptr_t)&symtab, true) == NULL);
+	CHECK(symtab_open(modules_get(0), &symtab));
+	symtab_close(&symtab);
+	CHECK(modules_symbol((uintptr_t)a_static_function, false) == NULL);
+	CHECK(strcmp(modules_symbol((uintptr_t)a_static_function, true), "a_static_function") == 0);
+}
+
+static uint32_t outer_stack;
+
+static __attribute__((noinline)) void inner_function(void)
+{
+	outer_stack = unwind_here((uintptr_t)__builtin_return_address(0));
+	__asm__ volatile("");
+}
+
+static __attribute__((noinline)) void outer_function(void)
+{
+	inner_function();
+	__asm__ volatile("");
+}
+
+static const char *frame_name(uint32_t stack, unsigned index)
+{
+	unsigned count;
+	const uint32_t *ids = stacks_get(stack, &count);
+	const struct frame *frame = index < count ? frames_get(ids[index]) : NULL;
+
+	return frame && frame->module != MODULE_NONE ?
+		       modules_symbol(modules_get(frame->module)->bias + frame->offset, true) : NULL;
+}
+
+static __attribute__((noinline)) void stacks_start_at_the_caller(void)
+{
+	uint32_t first;
+
+	if (unwind_state()) {
+		CHECK(unwind_here(0) == STACK_NONE);
+		puts(unwind_state());
+		return;
+	}
+	errno = 77;
+	outer_function();
+	first = outer_stack;
+	CHECK(errno == 77 && first != STACK_NONE && unwind_state() == NULL);
+	CHECK(strcmp(frame_name(first, 0), "outer_function") == 0);
+	CHECK(strcmp(frame_name(first, 1), "stacks_start_at_the_caller") == 0);
+	CHECK(strcmp(frame_name(first, 2), "main") == 0);
+	outer_function();
+	CHECK(outer_stack != first);
+	for (int i = 0; i < 2; i++, first = outer_stack)
+		outer_function();
+	CHECK(outer_stack == first);
+}
+
+static __attribute__((noinline)) void *deep_in_a_thread(void *unused)
+{
+	(void)unused;
+	outer_function();
+	return NULL;
+}
+
+static void small_stacks_suffice(void)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	outer_stack = STACK_NONE;
+	CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 16384) == 0);
+	CHECK(pthread_create(&thread, &small, deep_in_a_thread, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(unwind_state() || strcmp(frame_name(outer_stack, 1), "deep_in_a_thread") == 0);
+}
+
+static struct registration registered(uintptr_t code, uintptr_t handle)
+{
+	struct registration model = { .kind = REGISTRATION_NATIVE, .callable = { code }, .handle = handle };
+
+	for (int phase = 0; phase < PHASES; phase++)
+		model.code_module[phase] = modules_find(model.callable[phase]);
+	model.handle_module = modules_find(handle);
+	model.foreign = handler_handle_foreign(&model);
+	return model;
+}
+
+static void handlers_are_judged(void)
+{
+	uintptr_t here = (uintptr_t)handlers_are_judged, libc = (uintptr_t)dlsym(RTLD_DEFAULT, "fork"), code;
+	void *library = dlopen(plugin, RTLD_NOW), *thunk;
+	struct registration ours, own, foreign, plain, compat, anonymous;
+
+	CHECK(library);
+	code = (uintptr_t)dlsym(library, "plugin_prepare");
+	modules_refresh();
+	ours = registered(here, 0);      /* a program that is not position-independent */
+	own = registered(code, code);
+	foreign = registered(code, here);
+	plain = registered(libc, code);  /* a plugin gives a function of libc */
+	compat = registered(code, 0);
+	thunk = mmap(NULL, MEMORY_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	anonymous = registered((uintptr_t)thunk, 0);
+	CHECK(!handler_foreign(&ours) && !handler_foreign(&own) && !handler_foreign(&plain) && !handler_foreign(&anonymous));
+	CHECK(handler_foreign(&foreign) && handler_foreign(&compat));
+	CHECK(!handler_dangling(&ours) && !handler_dangling(&own) && !handler_dangling(&compat) && !handler_dangling(&anonymous));
+	CHECK(dlclose(library) == 0 && munmap(thunk, MEMORY_PAGE) == 0);
+	modules_refresh();
+	CHECK(handler_dangling(&own) && handler_dangling(&compat) && handler_dangling(&anonymous) && !handler_dangling(&plain));
+	own.removed = foreign.removed = REMOVED_DLCLOSE;
+	CHECK(!handler_dangling(&own) && !handler_foreign(&foreign));
+}
+
+/* In a fork's child the loader's lock is not to be had: the same answers come from its list. */
+static void a_child_walks_the_list(void)
+{
+	uint32_t count = modules_count(), id;
+	void *library, *code;
+
+	modules_child();
+	modules_refresh();
+	CHECK(modules_count() == count);
+	library = dlopen(plugin, RTLD_NOW);
+	CHECK(library && (code = dlsym(library, "plugin_prepare")));
+	modules_refresh();
+	id = modules_find((uintptr_t)code);
+	CHECK(id == count && modules_count() == count + 1 && modules_get(id)->path == modules_get(id - 1)->path);
+	CHECK(modules_get(id)->build_id_size == modules_get(id - 1)->build_id_size);
+	CHECK(dlclose(library) == 0);
+	modules_refresh();
+	CHECK(!modules_get(id)->loaded && modules_get(0)->loaded);
+}
+
+int main(int argc, char **argv)
+{
+	CHECK(argc == 2);
+	plugin = argv[1];
+	memory_is_asked_for_not_tried();
+	threads_are_counted();
+	modules_init();
+	unwind_init();
+	modules_are_what_the_loader_says();
+	loads_are_told_apart();
+	names_are_never_guesses();
+	stacks_start_at_the_caller();
+	small_stacks_suffice();
+	handlers_are_judged();
+	a_child_walks_the_list();
+	return 0;
+}
