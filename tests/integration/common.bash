@@ -100,7 +100,7 @@ valid_report() {
 }
 
 # assert_json FILTER [REPORT] - FILTER is true of the report, and the report is valid; else print the report and fail.
-declare -A VALIDATED=()
+declare -gA VALIDATED=()
 assert_json() {
 	local file key
 	file=${2:-$(report)} || return 1

@@ -79,7 +79,7 @@ quoted_includes() {
 			echo "$file: more than 500 lines"
 			wrong=1
 		fi
-		if ! expand -t 8 "$SOURCE_ROOT/$file" | awk -v file="$file" \
+		if ! expand -t 4 "$SOURCE_ROOT/$file" | awk -v file="$file" \
 			'length > 120 {print file ":" NR ": more than 120 columns"; bad = 1} END {exit bad}'; then
 			wrong=1
 		fi
