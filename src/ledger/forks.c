@@ -65,3 +65,15 @@ bool forks_python(uint32_t interpreter, struct fork_counts *counts)
 	*counts = read_counts(known);
 	return true;
 }
+
+bool forks_of(const struct registration *entry, struct fork_counts *calls)
+{
+	struct fork_counts now = entry->removed == REMOVED_DLCLOSE ? entry->until : forks_native();
+
+	if (entry->kind == REGISTRATION_PYTHON && !forks_python(entry->interpreter, &now))
+		return false;
+	calls->before = now.before - entry->at.before;
+	calls->parent = now.parent - entry->at.parent;
+	calls->child = now.child - entry->at.child;
+	return true;
+}

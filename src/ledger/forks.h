@@ -19,4 +19,8 @@ void forks_child(uint32_t interpreter);
 struct fork_counts forks_native(void);
 bool forks_python(uint32_t interpreter, struct fork_counts *counts);
 
+/* forks_of - how often the handlers of @entry have run: from its making until now, or until dlclose removed it. A phase
+ * without a callable has a count as well. Return: false where it cannot be known. */
+bool forks_of(const struct registration *entry, struct fork_counts *calls);
+
 #endif

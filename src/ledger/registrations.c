@@ -2,6 +2,7 @@
 #include "ledger/registrations.h"
 #include <stddef.h>
 #include "base/os.h"
+#include "ledger/forks.h"
 #include "ledger/index.h"
 #include "ledger/internal.h"
 #include "ledger/table.h"
@@ -134,6 +135,7 @@ void registrations_mark(void)
 
 uint32_t registrations_finalize(uintptr_t value, bool in_handler)
 {
+	struct fork_counts now = forks_native();
 	struct handle *handle;
 	uint32_t flagged = 0;
 
@@ -146,6 +148,7 @@ uint32_t registrations_finalize(uintptr_t value, bool in_handler)
 
 		if (entry->finalized)
 			break;
+		entry->until = now;
 		entry->finalized_in_handler = in_handler;
 		entry->finalized = true;
 		flagged++;

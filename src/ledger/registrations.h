@@ -47,6 +47,7 @@ struct registration {
 	/* Changed later: */
 	enum registration_removal removed;
 	bool finalized;                /* native: its handle went through __cxa_finalize (dlclose, or every DSO at exit) */
+	struct fork_counts until;      /* native: the counts when it was finalised */
 	bool finalized_in_handler;     /* native: and that happened while a fork handler ran in that thread */
 	bool baseline;                 /* forkheld_mark() came after it */
 

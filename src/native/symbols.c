@@ -65,24 +65,28 @@ static const char *best(const struct symbols *symbols, uint64_t value)
 	return found ? strings_intern(symbols->texts + found->st_name) : NULL;
 }
 
-const char *modules_symbol(uintptr_t address, bool file)
+const char *modules_symbol_at(uint32_t id, uint64_t offset, bool file)
 {
-	uint32_t id = modules_find(address);
-	const struct module *module = id == MODULE_NONE ? NULL : modules_get(id);
+	const struct module *module = modules_get(id);
 	struct symbols symbols;
 	struct symtab symtab;
 	const char *name = NULL;
 
 	/* A thread that unloads the module now would take the tables away: only what is on the caller's own stack, or
 	 * handed over by its module as we look, is asked for outside the frozen copy. */
-	if (!module || !module->loaded || !memory_readable((uintptr_t)module->headers))
-		return NULL;
-	if (dynamic_symbols(module, &symbols))
-		name = best(&symbols, address - module->bias);
+	if (module->loaded && memory_readable((uintptr_t)module->headers) && dynamic_symbols(module, &symbols))
+		name = best(&symbols, offset);
 	if (!name && file && symtab_open(module, &symtab)) {
 		symbols = (struct symbols){ symtab.symbols, symtab.count, symtab.texts, symtab.texts_size };
-		name = best(&symbols, address - module->bias);
+		name = best(&symbols, offset);
 		symtab_close(&symtab);
 	}
 	return name;
+}
+
+const char *modules_symbol(uintptr_t address, bool file)
+{
+	uint32_t id = modules_find(address);
+
+	return id == MODULE_NONE ? NULL : modules_symbol_at(id, address - modules_get(id)->bias, file);
 }

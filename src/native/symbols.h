@@ -10,4 +10,7 @@
  * NULL; never a guess: the symbol's size must cover the address. */
 const char *modules_symbol(uintptr_t address, bool file);
 
+/* modules_symbol_at - the same for a place in a module that may have been unloaded (then only its file can tell). */
+const char *modules_symbol_at(uint32_t module, uint64_t offset, bool file);
+
 #endif

@@ -36,30 +36,32 @@ static const void *inside(const struct symtab *symtab, uint64_t offset, uint64_t
 	return (const char *)symtab->image + offset;
 }
 
-/* same_image - are the program headers of the file those that are in memory? A file replaced since the load is not. */
+/* has_build_id - does the build-id stand in one of the file's note segments? */
+static bool has_build_id(const struct symtab *symtab, const ElfW(Phdr) *headers, unsigned count,
+			 const struct module *module)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const char *note = headers[i].p_type == PT_NOTE ?
+				   inside(symtab, headers[i].p_offset, headers[i].p_filesz) : NULL;
+
+		if (note && memmem(note, headers[i].p_filesz, module->build_id, module->build_id_size))
+			return true;
+	}
+	return false;
+}
+
+/* same_image - is the file what was loaded? It may have been replaced since. */
 static bool same_image(const struct module *module, const struct symtab *symtab)
 {
 	const ElfW(Ehdr) *head = symtab->image;
 	const ElfW(Phdr) *headers = inside(symtab, head->e_phoff, (uint64_t)head->e_phnum * sizeof(*headers));
 
-	return headers && head->e_phnum == module->header_count &&
+	if (!headers || head->e_phoff % _Alignof(ElfW(Phdr)))
+		return false;
+	if (module->build_id_size)
+		return has_build_id(symtab, headers, head->e_phnum, module);
+	return module->loaded && head->e_phnum == module->header_count &&
 	       memcmp(headers, module->headers, head->e_phnum * sizeof(*headers)) == 0;
-}
-
-/* same_build - the build-id of the loaded module stands somewhere in the same note segment of the file. */
-static bool same_build(const struct module *module, const struct symtab *symtab)
-{
-	for (unsigned i = 0; i < module->header_count; i++) {
-		const ElfW(Phdr) *header = &module->headers[i];
-		const char *note;
-
-		if (header->p_type != PT_NOTE)
-			continue;
-		note = inside(symtab, header->p_offset, header->p_filesz);
-		if (note && memmem(note, header->p_filesz, module->build_id, module->build_id_size))
-			return true;
-	}
-	return module->build_id_size == 0;
 }
 
 static bool find_table(struct symtab *symtab)
@@ -95,7 +97,7 @@ bool symtab_open(const struct module *module, struct symtab *symtab)
 		return false;
 	head = symtab->image;
 	if (memcmp(head->e_ident, ELFMAG, SELFMAG) == 0 && head->e_phentsize == sizeof(ElfW(Phdr)) &&
-	    same_image(module, symtab) && same_build(module, symtab) && find_table(symtab))
+	    same_image(module, symtab) && find_table(symtab))
 		return true;
 	symtab_close(symtab);
 	return false;

@@ -15,8 +15,8 @@ struct symtab {
 	size_t image_size;
 };
 
-/* symtab_open - false if the file cannot be opened, has no symbol table, or is not what was loaded (its build-id, or
- * without one its program headers, differ). Opens a descriptor and closes it again. Owner: caller, symtab_close. */
+/* symtab_open - false if the file cannot be opened, has no symbol table, or is not what was loaded (its build-id
+ * differs, or where there is none and the module is still loaded, its program headers). Good for unloaded modules. Opens a descriptor and closes it again. Owner: caller, symtab_close. */
 bool symtab_open(const struct module *module, struct symtab *symtab);
 void symtab_close(struct symtab *symtab);
 

@@ -88,6 +88,7 @@ static void handles_are_finalised_load_by_load(void)
 {
 	struct registration model = { .kind = REGISTRATION_NATIVE, .handle = 0x2000 };
 	struct registration *first = registrations_add(&model), *second;
+	struct fork_counts calls;
 
 	CHECK(registrations_finalize(0, false) == 0 && registrations_finalize(0x3000, false) == 0);
 	CHECK(registrations_finalize(0x2000, true) == 1 && first->finalized && first->finalized_in_handler);
@@ -96,6 +97,8 @@ static void handles_are_finalised_load_by_load(void)
 	CHECK(second->finalized && !second->finalized_in_handler && first->finalized_in_handler);
 	CHECK(registrations_finalize(0x1000, false) == MANY && registrations_finalize(0x1000, false) == 0);
 	registrations_remove(first, REMOVED_DLCLOSE);
+	forks_before(INTERPRETER_NONE);
+	CHECK(forks_of(first, &calls) && calls.before == 0 && forks_of(second, &calls) && calls.before == 1);
 	registrations_remove(first, REMOVED_INTERPRETER);
 	CHECK(first->removed == REMOVED_DLCLOSE);
 }

@@ -218,8 +218,11 @@ static void handlers_are_judged(void)
 	CHECK(!handler_foreign(&ours) && !handler_foreign(&own) && !handler_foreign(&plain) && !handler_foreign(&anonymous));
 	CHECK(handler_foreign(&foreign) && handler_foreign(&compat));
 	CHECK(!handler_dangling(&ours) && !handler_dangling(&own) && !handler_dangling(&compat) && !handler_dangling(&anonymous));
+	CHECK(modules_symbol((uintptr_t)dlsym(library, "plugin_register"), false));
 	CHECK(dlclose(library) == 0 && munmap(thunk, MEMORY_PAGE) == 0);
 	modules_refresh();
+	CHECK(strcmp(modules_symbol_at(own.code_module[0], code - modules_get(own.code_module[0])->bias, true),
+		     "plugin_prepare") == 0);
 	CHECK(handler_dangling(&own) && handler_dangling(&compat) && handler_dangling(&anonymous) && !handler_dangling(&plain));
 	own.removed = foreign.removed = REMOVED_DLCLOSE;
 	CHECK(!handler_dangling(&own) && !handler_foreign(&foreign));
