@@ -13,7 +13,7 @@
 
 #define NAMES_MAX 1024u
 #define SOURCES_MAX 16u
-#define MUTANTS 300u
+#define MUTANTS 100u
 #define SLOW_SECONDS 2
 
 static unsigned failures, cases;

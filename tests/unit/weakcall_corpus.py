@@ -595,4 +595,5 @@ def main(out):
         write(*each, out)
 
 
-main(sys.stdout)
+if __name__ == "__main__":
+    main(sys.stdout)
