@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frozen copy: every outcome, what it keeps and gives up; and the heap that serves in it. */
+#define _GNU_SOURCE
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/os.h"
+#include "snapshot/bump.h"
+#include "snapshot/freeze.h"
+
+#define SECOND 1000000000u
+
+static struct freeze_outcome outcome_of(int (*work)(void *), void *argument, uint64_t memory, uint64_t limit_ns)
+{
+	struct freeze_outcome outcome;
+	struct freeze *freeze;
+
+	errno = 99;
+	assert(freeze_start(work, argument, -1, memory, &freeze) == 0);
+	freeze_wait(freeze, limit_ns, &outcome);
+	assert(errno == 99 && !freeze_inside() && !freeze_shared_pause());
+	assert(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
+	assert(outcome.pause_ns > 0);
+	return outcome;
+}
+
+static int variable;
+
+static int work_returns(void *argument)
+{
+	variable = 1;
+	freeze_await_pause();
+	if (!freeze_inside() || !freeze_shared_pause() || *freeze_shared_pause() == 0)
+		return -EINVAL;
+	return *(int *)argument;
+}
+
+static int work_crashes(void *unused)
+{
+	(void)unused;
+	raise(SIGKILL);
+	return 0;
+}
+
+static int work_aborts(void *unused)
+{
+	(void)unused;
+	abort();
+}
+
+static int work_hangs(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static int work_eats(void *unused)
+{
+	(void)unused;
+	while (bump_alloc(1000, 16, false))
+		;
+	return 0;
+}
+
+static void must_not_run(int number)
+{
+	(void)number;
+	_exit(7);
+}
+
+static void test_outcomes(void)
+{
+	int value = 42, error = -EIO;
+	struct freeze_outcome outcome = outcome_of(work_returns, &value, 0, UINT64_MAX);
+	uint64_t start;
+
+	assert(outcome.result == FREEZE_DONE && outcome.status == 42 && variable == 0);
+	outcome = outcome_of(work_returns, &error, 0, 60 * (uint64_t)SECOND);
+	assert(outcome.result == FREEZE_DONE && outcome.status == -EIO);
+	outcome = outcome_of(work_crashes, NULL, 0, UINT64_MAX);
+	assert(outcome.result == FREEZE_CRASHED && outcome.status == SIGKILL);
+	signal(SIGABRT, must_not_run);
+	outcome = outcome_of(work_aborts, NULL, 0, UINT64_MAX);
+	assert(outcome.result == FREEZE_CRASHED && outcome.status == SIGABRT);
+	start = os_monotonic_ns();
+	outcome = outcome_of(work_hangs, NULL, 0, SECOND / 5);
+	assert(outcome.result == FREEZE_TIMEOUT && os_monotonic_ns() - start < SECOND);
+	outcome = outcome_of(work_eats, NULL, 10 << 20, UINT64_MAX);
+	assert(outcome.result == FREEZE_MEMORY);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Return: a number that says which promise of freeze_start is broken, or 0. */
+static int work_looks(void *argument)
+{
+	int kept = *(int *)argument, parent_dies = 0;
+	struct rlimit size, core;
+	sigset_t blocked;
+	char text[8] = "";
+
+	for (int fd = 3; fd < 100; fd++)
+		if (is_open(fd) != (fd == kept))
+			return 1;
+	if (!is_open(0) || !is_open(1) || !is_open(2) || read(0, text, 1) != 0)
+		return 2;
+	getrlimit(RLIMIT_FSIZE, &size);
+	getrlimit(RLIMIT_CORE, &core);
+	if (size.rlim_cur != size.rlim_max || core.rlim_cur > 1 || prctl(PR_GET_DUMPABLE) != 0)
+		return 3;
+	sigprocmask(SIG_SETMASK, NULL, &blocked);
+	if (!sigismember(&blocked, SIGTERM) || !sigismember(&blocked, SIGRTMIN) || !sigismember(&blocked, SIGALRM))
+		return 4;
+	if (prctl(PR_GET_PDEATHSIG, &parent_dies) != 0 || parent_dies != SIGKILL)
+		return 5;
+	return write(kept, "seen", 4) == 4 ? 0 : 6;
+}
+
+static void test_copy(void)
+{
+	int ends[2], kept = 50, low = open("/dev/null", O_RDWR);
+	struct rlimit limit = { 1000, RLIM_INFINITY };
+	struct freeze_outcome outcome;
+	struct freeze *freeze;
+	char text[8] = "";
+
+	assert(low >= 0 && pipe(ends) == 0 && dup2(ends[1], kept) == kept && setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	assert(freeze_start(work_looks, &kept, kept, 0, &freeze) == 0);
+	freeze_wait(freeze, UINT64_MAX, &outcome);
+	assert(outcome.result == FREEZE_DONE);
+	assert(outcome.status == 0);
+	assert(read(ends[0], text, sizeof(text)) == 4 && strcmp(text, "seen") == 0);
+	assert(getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == 1000 && is_open(low) && is_open(ends[1]));
+}
+
+struct held { unsigned char *block; size_t size; unsigned char fill; };
+
+static void check(const struct held *held)
+{
+	assert(bump_owns(held->block) && bump_size(held->block) >= held->size);
+	for (size_t i = 0; i < held->size; i += held->size / 64 + 1)
+		assert(held->block[i] == held->fill);
+}
+
+/* Random life of blocks, small and large: contents stay, zeroed is zero, alignment holds. */
+static int work_lives(void *unused)
+{
+	static struct held held[200];
+	uint32_t random = 12345;
+
+	(void)unused;
+	for (int turn = 0; turn < 20000; turn++) {
+		struct held *one = &held[(random = random * 1664525 + 1013904223) >> 16 & 127];
+		size_t size = random >> 8 & (turn % 50 == 0 ? 0x3fffff : 0xfff);
+
+		if (!one->block) {
+			size_t alignment = (size_t)16 << (random >> 28 & 7);
+			bool zero = turn % 2;
+
+			one->block = bump_alloc(size, alignment, zero);
+			assert(one->block && (uintptr_t)one->block % alignment == 0);
+			for (size_t i = 0; zero && i < size; i++)
+				assert(one->block[i] == 0);
+		} else if (turn % 3 == 0) {
+			size_t kept = one->size < size ? one->size : size;
+
+			check(one);
+			one->block = bump_resize(one->block, size);
+			for (size_t i = 0; i < kept; i += kept / 64 + 1)
+				assert(one->block[i] == one->fill);
+		} else {
+			check(one);
+			bump_release(one->block);
+			one->block = NULL;
+			continue;
+		}
+		one->size = size;
+		one->fill = (unsigned char)turn;
+		memset(one->block, one->fill, size);
+	}
+	return 0;
+}
+
+/* Doubling a large block must not add up: its pages move. */
+static int work_doubles(void *unused)
+{
+	char *block = bump_alloc(16, 16, false);
+	int stack;
+
+	(void)unused;
+	for (size_t size = 32; size <= (size_t)64 << 20; size *= 2) {
+		block = bump_resize(block, size);
+		block[size - 1] = 'x';
+	}
+	assert(block[((size_t)1 << 20) - 1] == 'x' && bump_mapped() < (uint64_t)70 << 20);
+	assert(!bump_owns(&stack) && !bump_owns(NULL) && !bump_owns(block + 1));
+	bump_release(block);
+	assert(bump_mapped() < (uint64_t)6 << 20 && !bump_owns(block));
+	return 0;
+}
+
+static int work_in_place(void *result)
+{
+	assert(freeze_inside() && freeze_mode == FREEZE_MODE_IN_PLACE);
+	assert(!bump_alloc((size_t)1 << 62, 16, false)); /* refused, not the end */
+	return *(int *)result;
+}
+
+int main(void)
+{
+	int value = 5;
+
+	test_outcomes();
+	test_copy();
+	assert(outcome_of(work_lives, NULL, 0, UINT64_MAX).status == 0);
+	assert(outcome_of(work_doubles, NULL, 0, UINT64_MAX).result == FREEZE_DONE);
+	assert(freeze_in_place(work_in_place, &value, 1 << 20) == 5 && !freeze_inside());
+	return 0;
+}
