@@ -169,6 +169,11 @@ struct report *report_parse(const char *name, const char *bytes, size_t size, ch
 		snprintf(reason, REASON_SIZE, "is empty");
 		return NULL;
 	}
+	/* jansson takes a zero byte for the end. */
+	if (memchr(bytes, '\0', size)) {
+		snprintf(reason, REASON_SIZE, "is not JSON: it has a zero byte");
+		return NULL;
+	}
 	json = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
 	if (!json) {
 		bad_json(&error, size, reason);
