@@ -97,7 +97,10 @@ static void collect_objects(struct heap *heap)
 {
 	pyobject *frozen = call_gc("get_freeze_count");
 	if (frozen) {
-		heap->hidden = py.PyLong_AsSize_t(frozen);
+		uint32_t current = interpreters_current();
+		uint64_t start = current == INTERPRETER_NONE ? 0 : interpreters_get(current)->hidden;
+		uint64_t now = py.PyLong_AsSize_t(frozen);
+		heap->hidden = now > start ? now - start : 0;
 		py.Py_DecRef(frozen);
 	}
 	if (py.version >= VISIT_OBJECTS && py.PyUnstable_GC_VisitObjects) {

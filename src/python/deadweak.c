@@ -96,6 +96,20 @@ static unsigned find_keyword_sources(const struct call *call, pyobject *code, un
 	return count;
 }
 
+static unsigned find_global_sources(const struct call *call, pyobject *code, unsigned count,
+				    struct weakcall_source sources[SOURCES_MAX])
+{
+	pyobject *globals = py.PyFunction_GetGlobals(call->function), *names = attribute(code, "co_names");
+	for (intptr_t i = 0; names && globals && i < py.PyTuple_Size(names) && count < SOURCES_MAX; i++) {
+		const char *name = text_of(py.PyTuple_GetItem(names, i));
+		if (name && is_dead(py.PyDict_GetItemString(globals, name)))
+			sources[count++] = (struct weakcall_source){.kind = WEAK_GLOBAL, .name = name};
+	}
+	if (names)
+		py.Py_DecRef(names);
+	return count;
+}
+
 static bool const_is_none(void *constants, unsigned index)
 {
 	return index < (uint64_t)py.PyTuple_Size(constants) && py.PyTuple_GetItem(constants, index) == py._Py_NoneStruct;
@@ -137,6 +151,7 @@ static enum weakcall_verdict decide(pyobject *code, const struct weakcall_source
 	view.names = names_text;
 	for (intptr_t i = 0; i < py.PyTuple_Size(names) && i < NAMES_MAX; i++)
 		names_text[view.name_count++] = text_of(py.PyTuple_GetItem(names, i));
+	view.flags = (unsigned)number(code, "co_flags");
 	view.local_count = (int)number(code, "co_nlocals");
 	view.cell_count = (int)size_of(code, "co_cellvars");
 	view.free_count = (int)size_of(code, "co_freevars");
@@ -158,6 +173,7 @@ static bool callable_raises(pyobject *callable)
 	struct weakcall_source sources[SOURCES_MAX];
 	unsigned count = find_sources(&call, code, sources);
 	count = find_keyword_sources(&call, code, count, sources);
+	count = find_global_sources(&call, code, count, sources);
 	return count > 0 && decide(code, sources, count) == WEAKCALL_RAISES;
 }
 

@@ -107,6 +107,20 @@ static bool register_callback(void)
 	return good;
 }
 
+static uint64_t freeze_count(void)
+{
+	pyobject *gc = py.PyImport_ImportModule("gc");
+	pyobject *function = gc ? attribute(gc, "get_freeze_count") : NULL;
+	pyobject *count = function ? py.PyObject_CallObject(function, NULL) : NULL;
+	uint64_t result = count ? py.PyLong_AsSize_t(count) : 0;
+	py.PyErr_Clear();
+	pyobject *drop[] = {count, function, gc};
+	for (unsigned i = 0; i < sizeof(drop) / sizeof(*drop); i++)
+		if (drop[i])
+			py.Py_DecRef(drop[i]);
+	return result;
+}
+
 static struct interpreter *new_entry(void)
 {
 	uint32_t index = atomic_load(&count);
@@ -130,6 +144,7 @@ void interpreters_begin(pyobject *module, fastcall_fn real)
 		return;
 	if (!find_lists(interpreter, module, real))
 		interpreter->problem = "the interpreter's lists of fork callables were not found";
+	interpreter->hidden = freeze_count();
 	atomic_fetch_add(&count, 1);
 	if (!register_callback())
 		interpreter->problem = "the last atexit callback could not be registered";

@@ -14,6 +14,7 @@ struct interpreter {
 	void *state;                /* PyInterpreterState, for comparing only */
 	int64_t id;                 /* as Python numbers them */
 	pyobject *lists[PHASES];    /* borrowed for ever; NULL where not found */
+	uint64_t hidden;            /* objects that its start-up itself has put out of the collector's sight (3.12) */
 	bool main, ended;
 	const char *problem;        /* why its lists or its end cannot be seen, or NULL */
 };

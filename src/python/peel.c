@@ -99,11 +99,33 @@ static void peel_partial(struct peeler *peeler, pyobject *partial, bool weak)
 	free(inner);
 }
 
+static bool is_weakref(const pyobject *object)
+{
+	return object_is(object, py._PyWeakref_RefType) || object->type == py._PyWeakref_ProxyType ||
+	       object->type == py._PyWeakref_CallableProxyType;
+}
+
+/* Weak references that the code names in its module: not the callable's own, but what it comes to its object by. */
+static void meet_global_weakrefs(struct peeler *peeler, pyobject *function)
+{
+	pyobject *names = attribute(py.PyFunction_GetCode(function), "co_names");
+	pyobject *globals = py.PyFunction_GetGlobals(function);
+	for (intptr_t i = 0; names && globals && i < py.PyTuple_Size(names); i++) {
+		const char *name = text_of(py.PyTuple_GetItem(names, i));
+		pyobject *value = name ? py.PyDict_GetItemString(globals, name) : NULL;
+		if (value && is_weakref(value))
+			meet(peeler, value, true);
+	}
+	if (names)
+		py.Py_DecRef(names);
+}
+
 static void peel_function(struct peeler *peeler, pyobject *function, bool weak)
 {
 	meet_parts(peeler, py.PyFunction_GetClosure(function), weak);
 	meet_parts(peeler, py.PyFunction_GetDefaults(function), weak);
 	meet_parts(peeler, py.PyFunction_GetKwDefaults(function), weak);
+	meet_global_weakrefs(peeler, function);
 }
 
 static void peel_weakref(struct peeler *peeler, pyobject *reference)
@@ -111,12 +133,6 @@ static void peel_weakref(struct peeler *peeler, pyobject *reference)
 	pyobject *referent = weakref_referent(reference);
 	peeler->weak = true;
 	meet(peeler, referent, true);
-}
-
-static bool is_weakref(const pyobject *object)
-{
-	return object_is(object, py._PyWeakref_RefType) || object->type == py._PyWeakref_ProxyType ||
-	       object->type == py._PyWeakref_CallableProxyType;
 }
 
 /* Peel one object: true if it was plumbing. */
