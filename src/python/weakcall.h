@@ -35,12 +35,12 @@ struct weakcall_code {
 };
 
 /* weakcall_decide - abstract run of @code with the @count @sources holding dead weak references (calling one gives
- * None). RAISES only if every ordinary way through the code ends in an uncaught exception: None called, an attribute of it
- * taken, or a raise or failed assert that follows from it. GUARDED only if no way does, the ways through exception
+ * None). RAISES only if every ordinary way through the code ends in an uncaught exception: None called, an attribute of
+ * it taken, or a raise or failed assert that follows from it. GUARDED only if no way does, the ways through exception
  * handlers included, and neither the reference nor its None is handed to code that is not looked at. Anything else, no
  * source at all, and anything not understood: UNDECIDED.
- * Pure: no allocation beyond the stack and malloc, no CPython; any bytes are safe as @code. Time: bounded, at most some
- * 100 ms. Thread: any. */
+ * Pure: no allocation beyond the stack and malloc, no CPython; any bytes are safe as @code. Time: bounded, some ms at
+ * most in practice. Thread: any. */
 enum weakcall_verdict weakcall_decide(const struct weakcall_code *code, const struct weakcall_source *sources,
 				      unsigned count);
 

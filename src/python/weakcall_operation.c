@@ -202,7 +202,7 @@ static bool step_iteration(struct machine *machine, struct state *state, const s
 	}
 }
 
-/* An operation in reach of a handler may raise, though it usually does not: that handler's code belongs to the paths. */
+/* An operation in reach of a handler may raise, though it usually does not: the handler's code belongs to the paths. */
 static void follow_foreign(struct machine *machine, const struct state *state, uint32_t at)
 {
 	if (machine->version->tables ? machine->handler_count : state->block_count) {

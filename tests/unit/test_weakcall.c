@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_weakcall CORPUS - weakcall and its table of opcodes against what weakcall_corpus.py wrote with a real Python; then
- * the same code with bytes changed at random, which must end, in time, without touching foreign memory.
+ * test_weakcall CORPUS - weakcall and its table of opcodes against what weakcall_corpus.py wrote with a real Python;
+ * then the same code with bytes changed at random, which must end, in time, without touching foreign memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
