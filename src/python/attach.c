@@ -244,11 +244,25 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *name)
 	return 1;
 }
 
+static int count_loads(struct dl_phdr_info *info, size_t size, void *loads)
+{
+	(void)size;
+	*(unsigned long long *)loads = info->dlpi_adds;
+	return 1;
+}
+
 void python_late(void)
 {
+	static _Atomic unsigned long long loads;  /* the loader's count when there was no libpython yet */
 	char name[PATH_MAX];
 	int saved = errno;
-	if (!py.version && !attach(default_symbol) && dl_iterate_phdr(find_library, name)) {
+	unsigned long long now = 0;
+	if (py.version)
+		return;
+	dl_iterate_phdr(count_loads, &now);
+	if (atomic_exchange(&loads, now) == now)
+		return;
+	if (!attach(default_symbol) && dl_iterate_phdr(find_library, name)) {
 		late_library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
 		if (late_library)
 			attach(late_symbol);

@@ -29,6 +29,12 @@ void seen_prepare(void)
 	errno = saved;
 }
 
+void seen_child(void)
+{
+	/* The table stays mapped: an address is all that a child without snapshots pays for it. */
+	atomic_store(&entries, NULL);
+}
+
 static struct entry *find(struct entry *table, const char *fingerprint)
 {
 	for (unsigned i = 0; i < ENTRIES; i++) {

@@ -6,6 +6,8 @@
 
 /* seen_prepare - before the first copy is made, in the host: maps one shared page. Thread: any. Never fails loudly. */
 void seen_prepare(void);
+/* seen_child - in a fork's child: a process of its own counts anew. Signal: safe. */
+void seen_child(void);
 /* seen_note - count every finding of this snapshot and fill its seen. */
 void seen_note(struct findings *findings);
 

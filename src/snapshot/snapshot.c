@@ -14,6 +14,7 @@
 #include "python/attach.h"
 #include "report/file.h"
 #include "report/report.h"
+#include "report/seen.h"
 #include "snapshot/freeze.h"
 #include "snapshot/tree.h"
 
@@ -46,6 +47,7 @@ void snapshot_init(void)
 void snapshot_child(void)
 {
 	tree_child();
+	seen_child();
 	lock_reset(&state.lock);
 	state.running = NULL;
 	state.final = false;
@@ -170,6 +172,7 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token)
 	if (result < 0)
 		return result;
 	modules_refresh();
+	seen_prepare();
 	result = make(&request, trigger != TRIGGER_API, token);
 	/* An exec that fails goes on; so the final report of this image is still to come. */
 	if (trigger == TRIGGER_EXIT || trigger == TRIGGER__EXIT)
