@@ -11,7 +11,8 @@
  * Owner: caller, report_free(). Return: the report, or NULL after one line "forkheld: FILE: reason" on stderr. */
 struct report *report_load(const char *file);
 
-/* report_parse - the same from memory. @name is what messages call it (kept by the caller).
+/* report_parse - the same from memory. @name is what messages call it (kept by the caller); @bytes[@size] must be there
+ * and zero.
  * Return: the report, or NULL with @reason set. */
 struct report *report_parse(const char *name, const char *bytes, size_t size, char reason[REASON_SIZE]);
 
