@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/json.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/os.h"
-
-#define BUFFER_SIZE (64u << 10)
 
 json_t *json_text(const char *text)
 {
@@ -59,45 +55,3 @@ json_t *json_bytes(const uint8_t *bytes, unsigned count)
 	return count ? json_string(text) : json_null();
 }
 
-struct sink {
-	int fd, error;
-	size_t used;
-	char buffer[BUFFER_SIZE];
-};
-
-static int flush(struct sink *sink)
-{
-	if (sink->error == 0)
-		sink->error = os_write_all(sink->fd, sink->buffer, sink->used);
-	sink->used = 0;
-	return sink->error;
-}
-
-static int take(const char *text, size_t size, void *sink_pointer)
-{
-	struct sink *sink = sink_pointer;
-	while (size > 0 && sink->error == 0) {
-		size_t part = BUFFER_SIZE - sink->used < size ? BUFFER_SIZE - sink->used : size;
-		memcpy(sink->buffer + sink->used, text, part);
-		sink->used += part;
-		text += part;
-		size -= part;
-		if (sink->used == BUFFER_SIZE)
-			flush(sink);
-	}
-	return sink->error;
-}
-
-int json_write(const json_t *root, int fd)
-{
-	struct sink *sink = calloc(1, sizeof *sink);
-	if (!sink)
-		return -ENOMEM;
-	sink->fd = fd;
-	int result = json_dump_callback(root, take, sink, JSON_INDENT(1));
-	take("\n", 1, sink);
-	flush(sink);
-	int error = sink->error ? sink->error : result < 0 ? -ENOMEM : 0;
-	free(sink);
-	return error;
-}

@@ -20,7 +20,17 @@ json_t *json_bytes(const uint8_t *bytes, unsigned count);
 static inline void json_set(json_t *object, const char *key, json_t *value) { json_object_set_new_nocheck(object, key, value); }
 static inline void json_push(json_t *array, json_t *value) { json_array_append_new(array, value); }
 
-/* json_write - @root as text to @fd. Return: 0 or a negative errno. */
-int json_write(const json_t *root, int fd);
+/* A report on its way out: sections are written as they are made, so that a hundred thousand registrations never stand in memory
+ * as a tree. One element a line. */
+struct json_out;
+/* json_out_new - start writing to @fd. From here to json_out_finish jansson's memory is recycled, all in one go. NULL: no memory. */
+struct json_out *json_out_new(int fd);
+/* json_out_member - "@key": @value; takes the reference over. */
+void json_out_member(struct json_out *out, const char *key, json_t *value);
+/* json_out_array - "@key": [@element(context, 0), ... @element(context, count - 1)], each written and freed in turn. */
+void json_out_array(struct json_out *out, const char *key, uint32_t count,
+		    json_t *(*element)(void *context, uint32_t index), void *context);
+/* json_out_finish - the end; frees @out. Return: 0 or the first error. */
+int json_out_finish(struct json_out *out);
 
 #endif

@@ -12,7 +12,6 @@
 #include "python/attach.h"
 #include "python/interpreters.h"
 #include "report/holders.h"
-#include "report/json.h"
 #include "report/seen.h"
 #include "report/write.h"
 #include "retention/path.h"
@@ -50,10 +49,8 @@ static int publish(struct material *material)
 	int fd = request->open(request->file);
 	if (fd < 0)
 		return fd;
-	json_t *root = write_report(material);
-	int result = root ? json_write(root, fd) : -ENOMEM;
+	int result = write_report(material, fd);
 	int closed = request->close(request->file, fd, result == 0);
-	json_decref(root);
 	return result < 0 ? result : closed < 0 ? closed : 1;
 }
 

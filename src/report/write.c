@@ -13,58 +13,49 @@
 
 const char *const phase_names[PHASES] = {FORKHELD_PHASE_BEFORE, FORKHELD_PHASE_PARENT, FORKHELD_PHASE_CHILD};
 
-json_t *write_modules(void)
+static json_t *write_module(void *unused, uint32_t index)
 {
-	json_t *modules = json_array();
-	for (uint32_t i = 0; i < modules_count(); i++) {
-		const struct module *module = modules_get(i);
-		json_t *object = json_object();
-		json_set(object, "id", json_id(module->id));
-		json_set(object, "path", json_text(module->path));
-		json_set(object, "build_id", json_bytes(module->build_id, module->build_id_size));
-		json_set(object, "base", json_number(module->bias));
-		json_set(object, "loaded", json_boolean(module->loaded));
-		json_push(modules, object);
-	}
-	return modules;
+	(void)unused;
+	const struct module *module = modules_get(index);
+	json_t *object = json_object();
+	json_set(object, "id", json_id(module->id));
+	json_set(object, "path", json_text(module->path));
+	json_set(object, "build_id", json_bytes(module->build_id, module->build_id_size));
+	json_set(object, "base", json_number(module->bias));
+	json_set(object, "loaded", json_boolean(module->loaded));
+	return object;
 }
 
-json_t *write_frames(void)
+static json_t *write_frame(void *unused, uint32_t index)
 {
-	json_t *frames = json_array();
-	for (uint32_t i = 0; i < frames_count(); i++) {
-		const struct frame *frame = frames_get(i);
-		json_t *object = json_object();
-		json_set(object, "id", json_id(i));
-		json_set(object, "kind", json_string(frame->python ? "python" : "native"));
-		if (frame->python) {
-			json_set(object, "function", json_text(frame->function));
-			json_set(object, "file", json_text(frame->file));
-			json_set(object, "line", json_integer(frame->line));
-		} else {
-			json_set(object, "module", json_id(frame->module));
-			json_set(object, "offset", json_number(frame->offset));
-			json_set(object, "symbol", json_text(frame->function));
-		}
-		json_push(frames, object);
+	(void)unused;
+	const struct frame *frame = frames_get(index);
+	json_t *object = json_object();
+	json_set(object, "id", json_id(index));
+	json_set(object, "kind", json_string(frame->python ? "python" : "native"));
+	if (frame->python) {
+		json_set(object, "function", json_text(frame->function));
+		json_set(object, "file", json_text(frame->file));
+		json_set(object, "line", json_integer(frame->line));
+	} else {
+		json_set(object, "module", json_id(frame->module));
+		json_set(object, "offset", json_number(frame->offset));
+		json_set(object, "symbol", json_text(frame->function));
 	}
-	return frames;
+	return object;
 }
 
-json_t *write_stacks(void)
+static json_t *write_stack(void *unused, uint32_t index)
 {
-	json_t *stacks = json_array();
-	for (uint32_t i = 0; i < stacks_count(); i++) {
-		unsigned count;
-		const uint32_t *ids = stacks_get(i, &count);
-		json_t *object = json_object(), *frames = json_array();
-		for (unsigned j = 0; j < count; j++)
-			json_push(frames, json_id(ids[j]));
-		json_set(object, "id", json_id(i));
-		json_set(object, "frames", frames);
-		json_push(stacks, object);
-	}
-	return stacks;
+	(void)unused;
+	unsigned count;
+	const uint32_t *ids = stacks_get(index, &count);
+	json_t *object = json_object(), *frames = json_array();
+	for (unsigned i = 0; i < count; i++)
+		json_push(frames, json_id(ids[i]));
+	json_set(object, "id", json_id(index));
+	json_set(object, "frames", frames);
+	return object;
 }
 
 static json_t *number_list(const struct numbers *numbers)
@@ -96,29 +87,26 @@ static json_t *site_object(const struct frame *site)
 	return object;
 }
 
-json_t *write_findings(const struct material *material)
+static json_t *write_finding(void *material_pointer, uint32_t index)
 {
-	json_t *findings = json_array();
-	for (uint32_t i = 0; i < material->findings->count; i++) {
-		const struct finding *finding = &material->findings->list[i];
-		json_t *object = json_object();
-		json_set(object, "rule", json_string(finding->rule));
-		json_set(object, "name", json_string(finding->name));
-		json_set(object, "level", json_string(finding->level));
-		json_set(object, "fingerprint", json_string(finding->fingerprint));
-		json_set(object, "message", json_text(finding->message));
-		json_set(object, "fix", json_text(finding->fix));
-		json_set(object, "registrations", number_list(&finding->registrations));
-		json_set(object, "objects", listed_objects(material, &finding->objects));
-		json_set(object, "blocks", json_array());
-		json_set(object, "count", json_number(finding->count));
-		json_set(object, "bytes", json_number(finding->bytes));
-		json_set(object, "freed_objects", json_number(finding->freed));
-		json_set(object, "site", site_object(&finding->site));
-		json_set(object, "seen_in_snapshots", json_number(finding->seen));
-		json_push(findings, object);
-	}
-	return findings;
+	const struct material *material = material_pointer;
+	const struct finding *finding = &material->findings->list[index];
+	json_t *object = json_object();
+	json_set(object, "rule", json_string(finding->rule));
+	json_set(object, "name", json_string(finding->name));
+	json_set(object, "level", json_string(finding->level));
+	json_set(object, "fingerprint", json_string(finding->fingerprint));
+	json_set(object, "message", json_text(finding->message));
+	json_set(object, "fix", json_text(finding->fix));
+	json_set(object, "registrations", number_list(&finding->registrations));
+	json_set(object, "objects", listed_objects(material, &finding->objects));
+	json_set(object, "blocks", json_array());
+	json_set(object, "count", json_number(finding->count));
+	json_set(object, "bytes", json_number(finding->bytes));
+	json_set(object, "freed_objects", json_number(finding->freed));
+	json_set(object, "site", site_object(&finding->site));
+	json_set(object, "seen_in_snapshots", json_number(finding->seen));
+	return object;
 }
 
 static json_t *amount(uint64_t objects, uint64_t bytes)
@@ -162,31 +150,44 @@ static json_t *write_notes(void)
 	return notes;
 }
 
-json_t *write_report(struct material *material)
+static json_t *write_tool(void)
 {
-	json_t *root = json_object(), *tool = json_object(), *limits = json_object();
+	json_t *tool = json_object();
 	json_set(tool, "version", json_string(FORKHELD_VERSION));
 	json_set(tool, "build_id", write_own_build_id());
-	json_set(root, "schema", json_string(FORKHELD_SCHEMA));
-	json_set(root, "tool", tool);
-	json_set(root, "process", write_process(material));
-	json_t *registrations = write_registrations(material), *objects = write_objects(material);
-	json_t *findings = write_findings(material), *forks = write_forks();
-	json_set(root, "snapshot", write_snapshot(material));
-	json_set(root, "capabilities", write_capabilities(material));
-	json_set(root, "modules", write_modules());
-	json_set(root, "frames", write_frames());
-	json_set(root, "stacks", write_stacks());
-	json_set(root, "registrations", registrations);
-	json_set(root, "objects", objects);
-	json_set(root, "blocks", json_array());
-	json_set(root, "forks", forks);
-	json_set(root, "findings", findings);
-	json_set(root, "summary", write_summary(material));
+	return tool;
+}
+
+static json_t *write_limits(const struct material *material)
+{
+	json_t *limits = json_object();
 	json_set(limits, "objects_dropped", json_number(material->objects_dropped));
 	json_set(limits, "blocks_dropped", json_integer(0));
 	json_set(limits, "registrations_dropped", json_number(registrations_dropped()));
-	json_set(root, "limits", limits);
-	json_set(root, "notes", write_notes());
-	return root;
+	return limits;
+}
+
+int write_report(struct material *material, int fd)
+{
+	struct json_out *out = json_out_new(fd);
+	if (!out)
+		return -ENOMEM;
+	json_out_member(out, "schema", json_string(FORKHELD_SCHEMA));
+	json_out_member(out, "tool", write_tool());
+	json_out_member(out, "process", write_process(material));
+	json_out_member(out, "capabilities", write_capabilities(material));
+	json_out_array(out, "modules", modules_count(), write_module, NULL);
+	json_out_array(out, "registrations", registrations_count(), write_registration, material);
+	json_out_array(out, "objects", material->listed_count, write_object, material);
+	json_out_array(out, "frames", frames_count(), write_frame, NULL);
+	json_out_array(out, "stacks", stacks_count(), write_stack, NULL);
+	json_out_member(out, "blocks", json_array());
+	json_out_member(out, "forks", write_forks());
+	json_out_array(out, "findings", material->findings->count, write_finding, material);
+	json_out_member(out, "summary", write_summary(material));
+	json_out_member(out, "limits", write_limits(material));
+	json_out_member(out, "notes", write_notes());
+	/* Last, as it says how long all of this took. */
+	json_out_member(out, "snapshot", write_snapshot(material));
+	return json_out_finish(out);
 }

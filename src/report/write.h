@@ -20,6 +20,7 @@ struct material {
 	uint32_t listed_count;
 	uint32_t *ids;                  /* [nodes] id + 1, 0: not listed */
 	uint64_t objects_dropped;
+	uint32_t next_registration;     /* the heap's registration that the next ledger entry may be */
 };
 
 struct listed {
@@ -37,18 +38,16 @@ json_t *object_id(const struct material *material, uint32_t node);
 json_t *write_process(const struct material *material);
 json_t *write_snapshot(const struct material *material);
 json_t *write_capabilities(const struct material *material);
-json_t *write_modules(void);
-json_t *write_frames(void);
-json_t *write_stacks(void);
-json_t *write_registrations(struct material *material);
 json_t *write_forks(void);
-json_t *write_objects(struct material *material);
-json_t *write_own_build_id(void);
-json_t *write_findings(const struct material *material);
 json_t *write_summary(const struct material *material);
+json_t *write_own_build_id(void);
 
-/* write_report - all of it. */
-json_t *write_report(struct material *material);
+/* Elements, for json_out_array; @material: struct material. */
+json_t *write_registration(void *material, uint32_t index);
+json_t *write_object(void *material, uint32_t id);
+
+/* write_report - all of it to @fd. Return: 0 or a negative errno. */
+int write_report(struct material *material, int fd);
 
 /* registration_calls - how often the handler of @phase ran since it was registered. Return: false if unknown. */
 bool registration_calls(const struct registration *record, int phase, uint64_t *calls);

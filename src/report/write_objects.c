@@ -113,8 +113,9 @@ static const char *verdict_name(const struct analysis *analysis, const struct ow
 	return analysis->reach[node] == REACH_FORK ? FORKHELD_FORK_ONLY : FORKHELD_IN_USE;
 }
 
-static json_t *write_object(struct material *material, uint32_t id)
+json_t *write_object(void *material_pointer, uint32_t id)
 {
+	struct material *material = material_pointer;
 	struct analysis *analysis = material->analysis;
 	const struct listed *listed = &material->listed[id];
 	const struct owner *owner = analysis_owner(analysis, listed->node);
@@ -142,12 +143,4 @@ static json_t *write_object(struct material *material, uint32_t id)
 		json_set(object, "address", json_string(text));
 	}
 	return object;
-}
-
-json_t *write_objects(struct material *material)
-{
-	json_t *list = json_array();
-	for (uint32_t i = 0; i < material->listed_count; i++)
-		json_push(list, write_object(material, i));
-	return list;
 }

@@ -139,9 +139,15 @@ static json_t *owner_ids(const struct material *material, const struct heap_regi
 	return list;
 }
 
-static json_t *write_registration(struct material *material, const struct registration *record,
-				  const struct heap_registration *found)
+json_t *write_registration(void *material_pointer, uint32_t index)
 {
+	struct material *material = material_pointer;
+	const struct heap *heap = material->analysis ? &material->analysis->heap : NULL;
+	const struct registration *record = registrations_get(index);
+	const struct heap_registration *found = NULL;
+	if (heap && material->next_registration < heap->registration_count &&
+	    heap->registrations[material->next_registration].record == record)
+		found = &heap->registrations[material->next_registration++];
 	bool python = record->kind == REGISTRATION_PYTHON;
 	json_t *object = json_object(), *phases = json_array(), *callables = json_array();
 	for (int phase = 0; phase < PHASES; phase++) {
@@ -160,21 +166,6 @@ static json_t *write_registration(struct material *material, const struct regist
 	set_places(object, record);
 	json_set(object, "frees", frees_object(material, found));
 	return object;
-}
-
-json_t *write_registrations(struct material *material)
-{
-	json_t *list = json_array();
-	const struct heap *heap = material->analysis ? &material->analysis->heap : NULL;
-	uint32_t next = 0;
-	for (uint32_t i = 0; i < registrations_count(); i++) {
-		const struct registration *record = registrations_get(i);
-		const struct heap_registration *found = NULL;
-		if (heap && next < heap->registration_count && heap->registrations[next].record == record)
-			found = &heap->registrations[next++];
-		json_push(list, write_registration(material, record, found));
-	}
-	return list;
 }
 
 /* One entry for each handler that ran; nobody times them, so the times are null. */
