@@ -131,7 +131,8 @@ print(os.path.join(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var(
 	local home
 	home=$("$python" -I -c 'import sys; print(sys.prefix)')
 	run preloaded PYTHONHOME="$home" ./late "$library" "$FIXTURES/python/situations/bound_method.py"
-	[ "$status" = 0 ] && [ "$output" = "" ]
+	[ "$status" = 0 ]
+	[ "$output" = "" ]
 	says '[.findings[] | [.rule, .level, .count]] == [["FH001", "error", 1]]'
 	says '.findings[0].site.file | endswith("bound_method.py")'
 	says '.capabilities | map({(.name): .state}) | add | .["python.registrations"] == "full" and .["python.retention"] == "full"'
