@@ -87,6 +87,7 @@ int diff_main(int argc, char **argv)
 {
 	struct report *old, *new;
 	int status;
+	bool good;
 
 	while (verb_options(argc, argv, ":h", options, usage) != -1)
 		;
@@ -96,10 +97,12 @@ int diff_main(int argc, char **argv)
 		return verb_usage(argv, "only one report can be standard input");
 	old = report_load(argv[optind]);
 	new = report_load(argv[optind + 1]);
-	if (!usable(old) | !usable(new))
-		status = STATUS_REPORT;
-	else
+	good = usable(old);
+	good = usable(new) && good;
+	if (good)
 		status = diff_reports(stdout, old, new) ? STATUS_FOUND : STATUS_GOOD;
+	else
+		status = STATUS_REPORT;
 	report_free(old);
 	report_free(new);
 	return status;

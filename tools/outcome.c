@@ -31,6 +31,20 @@ static void put_names(FILE *out, const struct outcome *outcome, size_t count)
 		fprintf(out, "%s%s", i > 0 ? " " : "", clean_line(name, sizeof(name), outcome->files[i]));
 }
 
+/* put_worth_showing - the reports with findings, the command's own first; else the last of its own: after exec, that is
+ * the program that was meant. */
+static void put_worth_showing(FILE *out, const struct outcome *outcome)
+{
+	size_t shown = 0, last = outcome->own ? outcome->own - 1 : 0;
+	char name[1024];
+
+	for (size_t i = 0; i < outcome->read && shown < NAME_LIMIT; i++)
+		if (outcome->reports[i] && outcome->reports[i]->finding_count > 0)
+			fprintf(out, "%s%s", shown++ ? " " : "", clean_line(name, sizeof(name), outcome->files[i]));
+	if (shown == 0)
+		fputs(clean_line(name, sizeof(name), outcome->files[last]), out);
+}
+
 static void put_no_report(FILE *out, const struct program *program, int status)
 {
 	const char *policy = getenv(FORKHELD_ENV_OPTIONS);
@@ -102,7 +116,7 @@ static void put_reports(FILE *out, const struct outcome *outcome)
 	if (incomplete > 0)
 		fprintf(out, " (%zu incomplete)", incomplete);
 	fputs("; run: forkheld show ", out);
-	put_names(out, outcome, named);
+	put_worth_showing(out, outcome);
 	fputc('\n', out);
 }
 

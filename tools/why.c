@@ -140,7 +140,8 @@ static void put_freed_by(FILE *out, const struct object *object)
 	switch (object->verdict) {
 	case VERDICT_FORK_ONLY:
 		fputs(object->registration_count > 1 ? "removing all of its fork registrations together\n"
-			: "removing its fork registration\n", out);
+			: object->registration_count == 1 ? "removing its fork registration\n"
+			: "removing the fork registrations that its paths begin with\n", out);
 		break;
 	case VERDICT_JOINT:
 		fputs("removing its fork registrations and taking it out of the containers above, both\n", out);

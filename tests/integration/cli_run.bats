@@ -197,7 +197,7 @@ compiled() {
 	# What writes here is not the library: only the counting is at issue.
 	forkheld run -o 'x.%p.json' -- sh -c 'cp sample.json x.77.json; cp sample.json x.77.json.1; cp sample.json other.json'
 	is 0 "forkheld: 1 error, 0 warnings, 0 notes in x."
-	[[ $stderr == *" and 2 of descendants;"* ]]
+	[[ $stderr == *" and 2 of descendants; run: forkheld show x.77.json x.77.json.1" ]]
 	[[ $stderr != *other.json* ]]
 }
 
