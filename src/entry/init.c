@@ -5,6 +5,7 @@
 #include "entry/atfork.h"
 #include "entry/exec.h"
 #include "entry/exit.h"
+#include "entry/leave.h"
 #include "native/modules.h"
 #include "python/attach.h"
 #include "snapshot/snapshot.h"
@@ -29,6 +30,7 @@ static __attribute__((constructor)) void start(void)
 	snapshot_init();
 	python_init(python_at_exit);
 	exec_init();
+	leave_init();
 	exit_init();
 	errno = saved;
 }

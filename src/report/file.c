@@ -15,13 +15,19 @@
 #define RENAME_NOREPLACE 1
 #endif
 #define HIGH_DESCRIPTOR 1000 /* out of the way of hosts that count on the next numbers; below FD_SETSIZE */
+#define PATH_ROOM 4096
 #define SUFFIXES 10000u
 #define TEMPORARIES 16u
 
-static struct {
-	int descriptor;      /* -1: none */
+struct place {
 	dev_t device;
 	ino_t inode;
+};
+
+static struct {
+	int descriptor;      /* held where the path no longer leads there, else -1 */
+	struct place here;   /* the directory, if there is one directory; inode 0: none */
+	struct place root;   /* "/" at the start */
 	const char *name;    /* the pattern behind the last slash */
 	char executable[FILE_NAME_ROOM];
 } target = { .descriptor = -1 };
@@ -74,7 +80,7 @@ static void expand(struct text *text, const char *pattern, size_t length, pid_t 
 
 static void executable_name(void)
 {
-	char path[4096];
+	char path[PATH_ROOM];
 	long length = os_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof(path), 0, 0);
 	const char *name = "unknown";
 	size_t size = strlen(name);
@@ -105,12 +111,19 @@ static int move_up(int fd)
 	return moved >= 0 ? moved : fd;
 }
 
-static bool is_target(int fd)
+/* By descriptor if @path is empty. Return: inode 0 where it cannot be seen. */
+static struct place place_of(int fd, const char *path)
 {
 	struct stat status;
 
-	return os_call(SYS_newfstatat, fd, (long)"", (long)&status, AT_EMPTY_PATH, 0, 0) == 0 &&
-	       status.st_dev == target.device && status.st_ino == target.inode;
+	if (os_call(SYS_newfstatat, fd, (long)path, (long)&status, AT_EMPTY_PATH, 0, 0) < 0)
+		return (struct place){ 0, 0 };
+	return (struct place){ status.st_dev, status.st_ino };
+}
+
+static bool same_place(struct place a, struct place b)
+{
+	return a.device == b.device && a.inode == b.inode && a.inode != 0;
 }
 
 static int open_directory(const char *path)
@@ -142,24 +155,51 @@ static bool directory_varies(void)
 void file_init(void)
 {
 	const char *slash = strrchr(options.output, '/');
-	char path[4096];
-	struct stat status;
-	int fd;
+	char path[PATH_ROOM];
 
 	target.name = slash ? slash + 1 : options.output;
 	executable_name();
-	if (directory_varies() || directory_path(path, sizeof(path), 0, 0) < 0)
-		return;
+	target.root = place_of(AT_FDCWD, "/");
+	if (!directory_varies() && directory_path(path, sizeof(path), 0, 0) == 0)
+		target.here = place_of(AT_FDCWD, path);
+}
+
+bool file_hold(void)
+{
+	char path[PATH_ROOM];
+	int fd;
+
+	if (target.descriptor >= 0 || target.here.inode == 0 || directory_path(path, sizeof(path), 0, 0) < 0)
+		return false;
 	fd = open_directory(path);
 	if (fd < 0)
-		return;
-	if (os_call(SYS_newfstatat, fd, (long)"", (long)&status, AT_EMPTY_PATH, 0, 0) < 0) {
-		os_call(SYS_close, fd, 0, 0, 0, 0, 0);
-		return;
-	}
+		return false;
 	target.descriptor = move_up(fd);
-	target.device = status.st_dev;
-	target.inode = status.st_ino;
+	target.here = place_of(target.descriptor, "");
+	return true;
+}
+
+void file_let_go(void)
+{
+	char path[PATH_ROOM];
+
+	if (directory_path(path, sizeof(path), 0, 0) < 0 || !same_place(place_of(AT_FDCWD, path), target.here))
+		return;
+	os_call(SYS_close, target.descriptor, 0, 0, 0, 0, 0);
+	target.descriptor = -1;
+}
+
+/* The host may have closed what we held, and have another file under that number by now. */
+static int held(void)
+{
+	return target.descriptor >= 0 && same_place(place_of(target.descriptor, ""), target.here) ? target.descriptor : -1;
+}
+
+/* By path, into the directory of the start, or into one that has been made anew since; not into a directory of that
+ * name inside a new root. */
+static bool path_holds(const char *path)
+{
+	return same_place(place_of(AT_FDCWD, "/"), target.root) || same_place(place_of(AT_FDCWD, path), target.here);
 }
 
 int file_prepare(struct report_file *file, pid_t pid, uint32_t sequence)
@@ -177,8 +217,9 @@ int file_prepare(struct report_file *file, pid_t pid, uint32_t sequence)
 	put(&temporary, ".tmp", 4);
 	file->pid = pid;
 	file->sequence = sequence;
-	/* The host may have closed the descriptor, and may have another file under its number by now. */
-	file->directory = target.descriptor >= 0 && is_target(target.descriptor) ? target.descriptor : -1;
+	file->directory = held();
+	if (error == 0 && file->directory < 0 && !path_holds(file->path))
+		error = -EXDEV;
 	return error ? error : name.overflow ? -ENAMETOOLONG : file->name[0] ? 0 : -EISDIR;
 }
 

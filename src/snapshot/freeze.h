@@ -34,7 +34,7 @@ struct freeze;
 /* freeze_start - make the copy and run @work(@argument) in it; its return value (>= 0 or negative errno) comes back.
  * In the copy: all signals blocked, no host descriptor but @keep_fd (-1: none; 0 to 2 lead nowhere), malloc family from
  * the bump heap, dies with this process, first choice of the OOM killer, no core dump, RLIMIT_FSIZE and RLIMIT_NOFILE
- * raised to their hard limits. The copy has a pid of its own: what the report says about the process must be taken before.
+ * raised to their hard limits. It has a pid of its own: what the report says about the process must be taken before.
  * @memory: cap in bytes of what the copy's heap may map, 0 none.
  * Thread: any. Signal: safe. Return: 0 with *@freeze set, or a negative errno (REFUSED). errno unchanged. */
 int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, struct freeze **freeze);

@@ -56,6 +56,16 @@ void snapshot_child(void)
 	state.pid = os_getpid();
 }
 
+bool snapshot_before_leaving(void)
+{
+	return state.ready && os_getpid() == state.pid && file_hold();
+}
+
+void snapshot_after_leaving(void)
+{
+	file_let_go();
+}
+
 static bool due(enum snapshot_trigger trigger)
 {
 	if (trigger == TRIGGER_API || options.report == REPORT_ALWAYS)

@@ -2,6 +2,7 @@
 /* snapshot.h - one look at the process: decide whether a report is due, freeze, analyse, write. */
 #ifndef SNAPSHOT_SNAPSHOT_H
 #define SNAPSHOT_SNAPSHOT_H
+#include <stdbool.h>
 
 enum snapshot_trigger { TRIGGER_EXIT, TRIGGER__EXIT, TRIGGER_EXEC, TRIGGER_API };
 
@@ -16,6 +17,11 @@ void snapshot_init(void);
  * Signal: an end called from a handler that interrupted a snapshot waits for that one.
  * Return: 0 written or not due, else a negative errno (forkheld_snapshot's result). */
 int snapshot_take(enum snapshot_trigger trigger, const char *label);
+
+/* snapshot_before_leaving, snapshot_after_leaving - around a call of the host's that may put the reports' directory out of
+ * reach. In a vfork's child nothing is done. Return: true if the second has to be called. errno unchanged. */
+bool snapshot_before_leaving(void);
+void snapshot_after_leaving(void);
 
 /* snapshot_child - in a fork's child: a report of its own may be due. Signal: safe. */
 void snapshot_child(void);
