@@ -23,7 +23,8 @@
 #define LEDGER_MEMORY ((uint64_t)64 << 20)       /* it may have this much, however low the cap */
 
 static struct {
-	bool ready, final;
+	bool ready, final;        /* final: an end was seen, and its report made */
+	uint32_t final_count;     /* registrations there were then */
 	pid_t pid;                /* of the process that this state speaks of; another one is a vfork's child */
 	uint32_t sequence;
 	uint64_t start_ns;
@@ -64,6 +65,13 @@ bool snapshot_before_leaving(void)
 void snapshot_after_leaving(void)
 {
 	file_let_go();
+}
+
+/* A program that embeds Python lives on after the interpreter's end, which looks like the program's own: what registers
+ * later (another interpreter first of all) is worth another report. */
+static bool ended(enum snapshot_trigger trigger)
+{
+	return trigger != TRIGGER_API && state.final && state.final_count == registrations_count();
 }
 
 static bool due(enum snapshot_trigger trigger)
@@ -186,7 +194,7 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token)
 	result = make(&request, trigger != TRIGGER_API, token);
 	/* An exec that fails goes on; so the final report of this image is still to come. */
 	if (trigger == TRIGGER_EXIT || trigger == TRIGGER__EXIT)
-		state.final = true;
+		state.final = true, state.final_count = registrations_count();
 	return result < 0 ? result : 0;
 }
 
@@ -195,7 +203,7 @@ int snapshot_take(enum snapshot_trigger trigger, const char *label)
 	int saved = errno, token = -1, result = 0;
 	bool api = trigger == TRIGGER_API;
 
-	if (!state.ready || freeze_inside() || os_getpid() != state.pid || state.final || !due(trigger))
+	if (!state.ready || freeze_inside() || os_getpid() != state.pid || ended(trigger) || !due(trigger))
 		return api ? -EAGAIN : 0;
 	/* Before our lock: a thread with the GIL may be waiting for that one. */
 	if (api)
@@ -206,7 +214,7 @@ int snapshot_take(enum snapshot_trigger trigger, const char *label)
 			freeze_join(state.running, options.timeout * SECOND);
 		result = -EBUSY;
 	} else {
-		if (!state.final)
+		if (!ended(trigger))
 			result = take(trigger, label, &token);
 		lock_release(&state.lock);
 	}
