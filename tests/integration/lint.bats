@@ -108,7 +108,8 @@ quoted_includes() {
 	local needed
 	echo "needed: ${lines[*]}"
 	for needed in "${lines[@]}"; do
-		[[ $needed =~ ^(libc\.so\.6|libc\.musl-.*|libc\.so|ld-(linux|musl)-.*)$ ]]
+		# libdl and libpthread are parts of libc that had files of their own before glibc 2.34.
+		[[ $needed =~ ^(libc\.so\.6|libdl\.so\.2|libpthread\.so\.0|libc\.musl-.*|libc\.so|ld-(linux|musl)-.*)$ ]]
 	done
 }
 

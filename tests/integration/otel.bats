@@ -9,32 +9,46 @@ READER=opentelemetry/sdk/metrics/_internal/export/__init__.py
 SPANS=opentelemetry/sdk/trace/export/__init__.py
 LOGS=opentelemetry/sdk/_logs/_internal/export/__init__.py
 
-# chosen_pythons - 3.11 where there is one, and the newest of 3.12 and 3.13.
+# chosen_pythons - 3.11 where there is one, and the newest of 3.12 and 3.13, or else 3.14.
 chosen_pythons() {
-	local python minor first= second=
+	local python minor first= second= newer=
 	while read -r python; do
 		minor=$("$python" -I -c 'import sys; print(sys.version_info[1])')
 		case $minor in
 		11) first=$python ;;
 		12 | 13) second=$python ;;
+		14) newer=$python ;;
 		esac
 	done < <(pythons)
-	printf '%s\n' $first $second
+	# shellcheck disable=SC2086
+	printf '%s\n' $first ${second:-$newer}
 }
 
-# environment PYTHON SDK-VERSION - a virtual environment, made once for a build directory; prints its Python.
-environment() {
-	local name venv
-	name=$("$1" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')-$2
-	venv=$BUILD_ROOT/tests/otel/$name
+# installer PYTHON NAME - an environment that has pip, to fill the others from: pip takes longer to install than the SDK.
+installer() {
+	local venv=$BUILD_ROOT/tests/otel/pip-$2
 	(
-		mkdir -p "${venv%/*}"
 		exec 9>"$venv.lock"
 		flock 9
 		[ -f "$venv/complete" ] && exit 0
 		rm -rf "$venv"
-		"$1" -m venv "$venv" >&2 &&
-			"$venv/bin/python" -m pip install -q --disable-pip-version-check "opentelemetry-sdk==$2" \
+		"$1" -m venv "$venv" >&2 && touch "$venv/complete"
+	) 3>&- && echo "$venv/bin/python"
+}
+
+# environment PYTHON SDK-VERSION - a virtual environment, made once for a build directory; prints its Python.
+environment() {
+	local name venv pip
+	name=$("$1" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+	venv=$BUILD_ROOT/tests/otel/$name-$2
+	mkdir -p "${venv%/*}"
+	(
+		exec 9>"$venv.lock"
+		flock 9
+		[ -f "$venv/complete" ] && exit 0
+		rm -rf "$venv"
+		pip=$(installer "$1" "$name") && "$1" -m venv --without-pip "$venv" >&2 &&
+			"$pip" -m pip --python "$venv/bin/python" install -q --disable-pip-version-check "opentelemetry-sdk==$2" \
 				"opentelemetry-exporter-otlp-proto-http==$2" >"$venv/pip.log" 2>&1 &&
 			touch "$venv/complete"
 	) 3>&- || { cat "$venv/pip.log" >&2; return 1; }
@@ -45,12 +59,13 @@ setup_file() {
 	local python version
 	for python in $(chosen_pythons); do
 		for version in 1.27.0 1.28.0 1.31.0 1.32.0 1.43.0 1.44.0; do
-			if ! environment "$python" "$version" >/dev/null 2>"$BATS_FILE_TMPDIR/why"; then
-				cp "$BATS_FILE_TMPDIR/why" "$BATS_FILE_TMPDIR/missing"
-				return 0
-			fi
+			echo "$python $version"
 		done
-	done
+	done >"$BATS_FILE_TMPDIR/wanted"
+	# Three at a time: half of it is waiting for the network.
+	export -f environment installer
+	xargs -r -P 3 -n 2 bash -c 'environment "$1" "$2" >/dev/null 2>"$0.$$" || mv "$0.$$" "$0"' "$BATS_FILE_TMPDIR/missing" \
+		<"$BATS_FILE_TMPDIR/wanted" 3>&-
 }
 
 setup() {
@@ -59,7 +74,7 @@ setup() {
 		tail -n 3 "$BATS_FILE_TMPDIR/missing" >&2
 		lacks "no OpenTelemetry from PyPI: $(tail -n 1 "$BATS_FILE_TMPDIR/missing")"
 	fi
-	[ -n "$(chosen_pythons)" ] || lacks "no CPython 3.11, 3.12 or 3.13"
+	[ -n "$(chosen_pythons)" ] || lacks "no CPython 3.11 to 3.14"
 }
 
 # told TRUTH VERSION PROGRAM [ARGUMENT] - on every chosen Python: run PROGRAM with and without the library. TRUTH (a jq
