@@ -143,8 +143,8 @@ static const char *doubt(const struct check *check, struct report *report)
 		const char *reason, *state = state_of(report, capabilities[i], &reason);
 
 		if (wanted && strcmp(state, "full") != 0)
-			return pool_print(&report->pool, "%s is %s, not full%s%s", capabilities[i], state, reason ? ": " : "",
-				reason ? reason : "");
+			return pool_print(&report->pool, "%s is %s, not full%s%s", capabilities[i], state,
+				reason ? ": " : "", reason ? reason : "");
 	}
 	return NULL;
 }
@@ -234,7 +234,8 @@ static int write_suppressions(struct check *check)
 	else
 		good = suppressions_write(&check->suppressions, check->write_file, failing, count);
 	if (good)
-		fprintf(stderr, "forkheld: %zu suppression%s written: give each a reason\n", count, count == 1 ? "" : "s");
+		fprintf(stderr, "forkheld: %zu suppression%s written: give each a reason\n", count,
+			count == 1 ? "" : "s");
 	free(failing);
 	if (check->problems > 0)
 		return STATUS_REPORT;
@@ -273,7 +274,8 @@ int check_main(int argc, char **argv)
 		if (check.write_file)
 			status = write_suppressions(&check);
 		else
-			status = check.problems ? STATUS_REPORT : check.states[JUDGED_FAILS] ? STATUS_FOUND : STATUS_GOOD;
+			status = check.problems ? STATUS_REPORT
+				: check.states[JUDGED_FAILS] ? STATUS_FOUND : STATUS_GOOD;
 		if (check.json)
 			check_print_json(stdout, &check, status);
 		else

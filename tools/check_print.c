@@ -14,8 +14,8 @@ static void put_finding(FILE *out, const struct merged *merged)
 	const struct finding *finding = merged->finding;
 
 	fprintf(out, "%s%-7s%s %s %s count=%" PRId64 " bytes=%" PRId64 " reports=%zu ", text_level(merged->level),
-		level_names[merged->level], style.off, finding->rule, finding->fingerprint, merged->count, merged->bytes,
-		merged->reports);
+		level_names[merged->level], style.off, finding->rule, finding->fingerprint, merged->count,
+		merged->bytes, merged->reports);
 	if (finding->site.file && finding->site.line > 0)
 		fprintf(out, "%s:%" PRId64 ": ", finding->site.file, finding->site.line);
 	else if (finding->site.file)

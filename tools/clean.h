@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include "pool.h"
 
-/* clean_text - @text with every control character (C0, DEL, C1), line or paragraph separator and text-direction override
- * written as an escape (\n, \x1b, \u202e), and each byte that is not UTF-8 as \xHH. A backslash stays as it is.
+/* clean_text - @text with every control character (C0, DEL, C1), line or paragraph separator and text-direction
+ * override written as an escape (\n, \x1b, \u202e), and each byte that is not UTF-8 as \xHH. A backslash stays.
  * Return: @text itself where nothing had to change, else a copy of the pool's. */
 const char *clean_text(struct pool *pool, const char *text);
 

@@ -38,10 +38,11 @@ static void put_change(FILE *out, const struct merged *old, const struct merged 
 	int64_t count[2] = {old ? old->count : 0, new ? new->count : 0};
 	int64_t bytes[2] = {old ? old->bytes : 0, new ? new->bytes : 0};
 
-	fprintf(out, "%s%-7s%s %s %s count=%" PRId64 "->%" PRId64 " (%+" PRId64 ") bytes=%" PRId64 "->%" PRId64 " (%+" PRId64
-		")  %s\n", change == CHANGE_NEW || change == CHANGE_GREW ? style.error : style.dim, names[change], style.off,
-		finding->rule, finding->fingerprint, count[0], count[1], count[1] - count[0], bytes[0], bytes[1],
-		bytes[1] - bytes[0], finding->message);
+	fprintf(out, "%s%-7s%s %s %s", change == CHANGE_NEW || change == CHANGE_GREW ? style.error : style.dim,
+		names[change], style.off, finding->rule, finding->fingerprint);
+	fprintf(out, " count=%" PRId64 "->%" PRId64 " (%+" PRId64 ")", count[0], count[1], count[1] - count[0]);
+	fprintf(out, " bytes=%" PRId64 "->%" PRId64 " (%+" PRId64 ")", bytes[0], bytes[1], bytes[1] - bytes[0]);
+	fprintf(out, "  %s\n", finding->message);
 }
 
 bool diff_reports(FILE *out, struct report *old, struct report *new)

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include "model.h"
 
-/* diff_reports - one line for each fingerprint whose count or bytes differ, one SUMMARY line. Return: did anything grow? */
+/* diff_reports - one line for each fingerprint whose count or bytes differ, one SUMMARY line.
+ * Return: did anything grow? */
 bool diff_reports(FILE *out, struct report *old, struct report *new);
 
 #endif

@@ -99,7 +99,8 @@ static bool report_allocator(const struct program *program)
 	if (program->clang_asan)
 		return row(false, "allocator", "clang's AddressSanitizer: its blocks cannot be seen");
 	if (program->allocator)
-		return row(false, "allocator", "%s, linked into the program: its blocks cannot be seen", program->allocator);
+		return row(false, "allocator", "%s, linked into the program: its blocks cannot be seen",
+			program->allocator);
 	return row(true, "allocator", "the C library's");
 }
 
@@ -112,10 +113,11 @@ static bool report_python(const struct program *program)
 	if (program->python_minor < 0)
 		return row(false, "python", "CPython of unknown version (%s)", build);
 	if (program->python_minor < PYTHON_FIRST || program->python_minor > PYTHON_LAST)
-		return row(false, "python", "CPython %s (%s): only 3.%d to 3.%d can be looked into; C registrations are seen",
-			program->python_version, build, PYTHON_FIRST, PYTHON_LAST);
+		return row(false, "python", "CPython %s (%s): only 3.%d to 3.%d can be looked into, beside C "
+			"registrations", program->python_version, build, PYTHON_FIRST, PYTHON_LAST);
 	if (program->free_threaded)
-		return row(false, "python", "CPython %s free-threaded (%s): experimental", program->python_version, build);
+		return row(false, "python", "CPython %s free-threaded (%s): experimental", program->python_version,
+			build);
 	return row(true, "python", "CPython %s (%s)", program->python_version, build);
 }
 

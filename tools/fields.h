@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fields.h - typed access to the fields of a JSON document, remembering where the first wrong one is. After a failure every
- * access gives an empty value, so a caller reads on without a test after each field and looks at failed() where it
- * must not go on (before it follows what it read).
+ * fields.h - typed access to the fields of a JSON document, remembering where the first wrong one is. After a failure
+ * every access gives an empty value, so a caller reads on without a test after each field and looks at
+ * fields.failed where it must not go on (before it follows what it read).
  */
 #ifndef TOOLS_FIELDS_H
 #define TOOLS_FIELDS_H
@@ -58,7 +58,8 @@ size_t field_array(struct fields *fields, const struct node *node, const char *k
 /* element_object - element @index of @array, which must be an object. Return: false if it is not. */
 bool element_object(struct fields *fields, const struct node *array, size_t index, struct node *child);
 /* field_texts - an array of texts. Owner: pool. */
-const char **field_texts(struct fields *fields, const struct node *node, const char *key, enum need need, size_t *count);
+const char **field_texts(struct fields *fields, const struct node *node, const char *key, enum need need,
+	size_t *count);
 
 /* field_table - make room for the items of array @key and read their ids: unique, at least 0. */
 void field_table(struct fields *fields, const struct node *root, const char *key, const char *name, size_t size,

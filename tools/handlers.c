@@ -74,7 +74,8 @@ static struct rows rows_collect(const struct report *report, enum phase phase, b
 				rows.items[rows.count++] = (struct row){registration, &registration->callables[j]};
 	}
 	if (rows.count > 0)
-		qsort(rows.items, rows.count, sizeof(*rows.items), phase == PHASES ? compare_removed : compare_run_order);
+		qsort(rows.items, rows.count, sizeof(*rows.items),
+			phase == PHASES ? compare_removed : compare_run_order);
 	return rows;
 }
 
@@ -119,7 +120,8 @@ static void put_row(FILE *out, struct report *report, const struct row *row, siz
 	snprintf(id, sizeof(id), "r%" PRId64, registration->id);
 	snprintf(called, sizeof(called), calls == UNKNOWN ? "-" : "%" PRId64, calls);
 	fprintf(out, "%4zu  %-6s %-7s %-10s %6s  %-36s  %-28s  %s", number, id,
-		registration->native ? "native" : "python", registration->strength ? registration->strength : "-", called,
+		registration->native ? "native" : "python", registration->strength ? registration->strength : "-",
+		called,
 		text_callable(&report->pool, row->callable), owner_of(&report->pool, registration),
 		frame ? text_frame_place(&report->pool, frame) : "site unknown");
 	put_flags(out, registration);
@@ -132,8 +134,8 @@ static void put_rows(FILE *out, struct report *report, const char *title, struct
 {
 	if (rows.count > 0) {
 		fprintf(out, "%s%s%s\n", style.strong, title, style.off);
-		fprintf(out, "%s%4s  %-6s %-7s %-10s %6s  %-36s  %-28s  %s%s\n", style.dim, "", "id", "kind", "strength",
-			"calls", "callable", "owner", "site", style.off);
+		fprintf(out, "%s%4s  %-6s %-7s %-10s %6s  %-36s  %-28s  %s%s\n", style.dim, "", "id", "kind",
+			"strength", "calls", "callable", "owner", "site", style.off);
 	}
 	for (size_t i = 0; i < rows.count; i++)
 		put_row(out, report, &rows.items[i], i + 1);

@@ -9,11 +9,12 @@
  * Return: the path (owner: caller, free()), or NULL with *@reason set (static). */
 char *library_find(const char **reason);
 
-/* launch - execute @argv with @library preloaded (NULL: without). FORKHELD_OUTPUT and FORKHELD_OPTIONS are set to @output and
- * @options (NULL: left alone), FORKHELD_TREE is taken away: the command is the first of its tree. Signals: the
- * command gets them as it would without us; while it runs we let SIGINT and SIGQUIT be its affair, and pass SIGTERM and
- * SIGHUP on.
- * Return: true with *@pid and *@status (as waitpid gives it), or false with *@error (errno) if it could not be executed. */
+/* launch - execute @argv with @library preloaded (NULL: without). FORKHELD_OUTPUT and FORKHELD_OPTIONS are set to
+ * @output and @options (NULL: left alone), FORKHELD_TREE is taken away: the command is the first of its tree.
+ * Signals: the command gets them as it would without us; while it runs we let SIGINT and SIGQUIT be its affair, and
+ * pass SIGTERM and SIGHUP on.
+ * Return: true with *@pid and *@status (as waitpid gives it), or false with *@error (errno) if it could not be
+ * executed; *@pid is then negative if there was no process for it. */
 bool launch(char *const *argv, const char *library, const char *output, const char *options, pid_t *pid, int *status,
 	int *error);
 

@@ -132,14 +132,14 @@ static void read_report(struct fields *fields, const json_t *json, struct report
 }
 
 /* bad_json - jansson's error in our words. Its own text can quote the file, so it is cleaned. */
-static void bad_json(const json_error_t *error, size_t size, char reason[REASON_SIZE])
+static void bad_json(const json_error_t *error, char reason[REASON_SIZE])
 {
 	char text[JSON_ERROR_TEXT_LENGTH];
 
 	clean_line(text, sizeof(text), error->text);
 	switch (json_error_code(error)) {
 	case json_error_premature_end_of_input:
-		snprintf(reason, REASON_SIZE, size == 0 ? "is empty" : "is truncated: the JSON ends at line %d", error->line);
+		snprintf(reason, REASON_SIZE, "is truncated: the JSON ends at line %d", error->line);
 		break;
 	case json_error_stack_overflow:
 		snprintf(reason, REASON_SIZE, "line %d: nested too deep for a report", error->line);
@@ -176,7 +176,7 @@ struct report *report_parse(const char *name, const char *bytes, size_t size, ch
 	}
 	json = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
 	if (!json) {
-		bad_json(&error, size, reason);
+		bad_json(&error, reason);
 		return NULL;
 	}
 	report = take(1, sizeof(*report));

@@ -57,7 +57,8 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	text_start();
 	if (argc < 2) {
-		fputs("forkheld: no verb: one of run, show, why, handlers, diff, check, doctor (see forkheld --help)\n", stderr);
+		fputs("forkheld: no verb: run, show, why, handlers, diff, check or doctor (see forkheld --help)\n",
+			stderr);
 		return STATUS_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {

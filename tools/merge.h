@@ -10,8 +10,8 @@ struct merged {
 	const struct finding *finding;  /* of the highest level, then with most bytes: what is printed */
 	const struct report *report;    /* where that one is from */
 	enum level level;               /* the highest */
-	int64_t count, bytes;           /* the largest in one report: a child repeats what it inherited, a later snapshot
-	                                 * what an earlier one saw, so that a sum would count owners twice */
+	int64_t count, bytes;           /* the largest in one report: a child repeats what it inherited, a later
+	                                 * snapshot what an earlier one saw: a sum would count owners twice */
 	size_t reports;                 /* in how many */
 	size_t source;                  /* merge's own: index of the report folded last */
 };

@@ -4,7 +4,8 @@
 #define TOOLS_OPTIONS_H
 #include <stdbool.h>
 
-/* options_check - is @text key=value:key=value with known keys and good values? Return: NULL, or the reason in @reason. */
+/* options_check - is @text key=value:key=value with known keys and good values?
+ * Return: NULL, or the reason in @reason. */
 const char *options_check(const char *text, char reason[160]);
 
 #endif

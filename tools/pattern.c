@@ -182,7 +182,8 @@ size_t pattern_after(const struct pattern *pattern, char ***files)
 	for (size_t i = 0; i < count; i++) {
 		char *name = (*files)[i];
 
-		if (!pattern->before || !bsearch(&name, pattern->before, pattern->before_count, sizeof(name), compare_names))
+		if (!pattern->before ||
+		    !bsearch(&name, pattern->before, pattern->before_count, sizeof(name), compare_names))
 			(*files)[kept++] = shown_path(pattern, name);
 		free(name);
 	}

@@ -25,8 +25,8 @@ int pattern_writable(const struct pattern *pattern);
 /* pattern_matches - is @file a name that the pattern gives (with .1, .2, ... behind it)? */
 bool pattern_matches(const char *name, const char *file);
 
-/* pattern_before - remember what is there. pattern_after - what is there now and was not, sorted, as paths that the user
- * can give to other verbs. Owner: caller, each and the array. Return: their number. */
+/* pattern_before - remember what is there. pattern_after - what is there now and was not, sorted, as paths that the
+ * user can give to other verbs. Owner: caller, each and the array. Return: their number. */
 void pattern_before(struct pattern *pattern);
 size_t pattern_after(const struct pattern *pattern, char ***files);
 

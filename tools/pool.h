@@ -21,7 +21,8 @@ char *pool_print(struct pool *pool, const char *format, ...) __attribute__((form
 /* pool_finish - give everything back; the pool is empty and may be used again. */
 void pool_finish(struct pool *pool);
 
-/* take, take_again - malloc and realloc for what is no report's; end the program as pool_take does. Owner: caller, free(). */
+/* take, take_again - calloc and realloc for what is no report's; they end the program as pool_take does.
+ * Owner: caller, free(). */
 void *take(size_t count, size_t size);
 void *take_again(void *memory, size_t count, size_t size);
 

@@ -28,10 +28,12 @@ static int search(const char *name, char path[PATH_MAX])
 			return -ENAMETOOLONG;
 		return access(path, X_OK) < 0 ? -errno : 0;
 	}
-	for (list = list ? list : "/bin:/usr/bin"; *name && list; list = strchr(list, ':') ? strchr(list, ':') + 1 : NULL) {
+	list = *name ? list ? list : "/bin:/usr/bin" : NULL;
+	for (const char *next; list; list = next) {
 		int length = (int)strcspn(list, ":");
 		struct stat info;
 
+		next = list[length] ? list + length + 1 : NULL;
 		if (snprintf(path, PATH_MAX, "%.*s%s%s", length, list, length ? "/" : "", name) >= PATH_MAX)
 			continue;
 		if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0)
@@ -42,7 +44,7 @@ static int search(const char *name, char path[PATH_MAX])
 	return error;
 }
 
-/* first_line - the words of a script's #! line into @line and @words, env -S style. Return: their number; 0: no script. */
+/* first_line - the words of a script's #! line into @line and @words. Return: their number; 0: no script. */
 static size_t first_line(const char *path, char line[512], char *words[WORDS])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -56,8 +58,9 @@ static size_t first_line(const char *path, char line[512], char *words[WORDS])
 		return 0;
 	line[size] = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	for (char *word = strtok_r(line + 2, " \t\r", &rest); word && count < WORDS; word = strtok_r(NULL, " \t\r", &rest))
-		words[count++] = word;
+	words[0] = strtok_r(line + 2, " \t\r", &rest);
+	while (count < WORDS - 1 && words[count])
+		words[++count] = strtok_r(NULL, " \t\r", &rest);
 	return count;
 }
 
@@ -185,14 +188,14 @@ const char *program_obstacle(const struct program *program)
 	if (program->error || program->unreadable)
 		return NULL;
 	if (program->is_setuid)
-		return "gets other rights when executed (setuid, setgid or capabilities): the loader ignores a preload, "
-		       "no report of it is possible";
+		return "gets other rights when executed (setuid, setgid or capabilities): the loader ignores a "
+		       "preload, no report of it is possible";
 	if (!program->elf)
 		return NULL;
 	if (program->is_static)
 		return "is statically linked: it loads no library, no report of it is possible";
 	if (program->gcc_asan)
-		return "is built with gcc's AddressSanitizer, which must be loaded first: it runs without the library, no "
-		       "report of it is possible";
+		return "is built with gcc's AddressSanitizer, which must be loaded first: it runs without the "
+		       "library, no report of it is possible";
 	return NULL;
 }

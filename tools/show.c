@@ -57,7 +57,8 @@ static void put_header(FILE *out, const struct report *report)
 	fprintf(out, "; %zu registrations", report->registration_count);
 	if (report->fork_only_objects != UNKNOWN)
 		fprintf(out, "; %s held by fork registrations alone: %s",
-			text_count(objects, report->fork_only_objects, "object"), text_size(size, report->fork_only_bytes));
+			text_count(objects, report->fork_only_objects, "object"),
+			text_size(size, report->fork_only_bytes));
 	if (report->joint_objects > 0)
 		fprintf(out, "; %s together with containers: %s", text_count(objects, report->joint_objects, "object"),
 			text_size(size, report->joint_bytes));
@@ -100,7 +101,8 @@ void show_report(FILE *out, struct report *report, size_t limit)
 		trace_print(out, report, order[i]);
 	}
 	if (report->finding_count > limit)
-		fprintf(out, "\n%sand %zu more (--all shows them)%s\n", style.dim, report->finding_count - limit, style.off);
+		fprintf(out, "\n%sand %zu more (--all shows them)%s\n", style.dim, report->finding_count - limit,
+			style.off);
 	free(order);
 }
 

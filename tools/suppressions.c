@@ -137,8 +137,8 @@ static void put_lines(FILE *out, const struct suppressions *suppressions, const 
 		if (!suppressions->items[i].fingerprint || suppressions->items[i].used)
 			fprintf(out, "%s\n", suppressions->items[i].text);
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, "%s %s  # " UNREVIEWED " %s\n", findings[i]->finding->fingerprint, findings[i]->finding->rule,
-			findings[i]->finding->message);
+		fprintf(out, "%s %s  # " UNREVIEWED " %s\n", findings[i]->finding->fingerprint,
+			findings[i]->finding->rule, findings[i]->finding->message);
 }
 
 /* write_beside - a temporary file beside @target, then renamed: readers see the old lines or the new ones. errno. */
@@ -185,7 +185,8 @@ bool suppressions_write(const struct suppressions *suppressions, const char *fil
 		if (!S_ISREG(info.st_mode))
 			return complain(file, 0, "is not a regular file");
 		if (!one_of_those_read(suppressions, &info))
-			return complain(file, 0, "exists: give it with --suppressions too, so that its reasons are kept");
+			return complain(file, 0,
+				"exists: give it with --suppressions too, so that its reasons are kept");
 		mode = info.st_mode & 0777;
 	}
 	/* Through a symbolic link, the file behind it is the one to replace. */

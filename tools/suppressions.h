@@ -38,9 +38,9 @@ bool suppressions_read(struct suppressions *suppressions, const char *file);
 /* suppressions_match - the first line for this finding, marked as used (as are all others for it), or NULL. */
 const struct suppression *suppressions_match(struct suppressions *suppressions, const struct finding *finding);
 
-/* suppressions_write - @file with the lines of @suppressions that were used (and all comments), then one line for each of
- * the @count findings. An existing @file is replaced, at once or not at all, only if it is one of those that were read:
- * its reasons would be lost otherwise. Return: true, or false after one line on stderr. */
+/* suppressions_write - @file with the lines of @suppressions that were used (and all comments), then one line for each
+ * of the @count findings. An existing @file is replaced, at once or not at all, only if it is one of those that were
+ * read: its reasons would be lost otherwise. Return: true, or false after one line on stderr. */
 bool suppressions_write(const struct suppressions *suppressions, const char *file, const struct merged *const *findings,
 	size_t count);
 

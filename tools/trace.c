@@ -99,7 +99,7 @@ static void put_sites(FILE *out, struct report *report, const struct finding *fi
 	tally_finish(&tally);
 }
 
-/* put_callers - who called the code that registers: of the first registration, as the others differ only further out. */
+/* put_callers - who called the code that registers: of the first registration, the others differ only further out. */
 static void put_callers(FILE *out, struct report *report, const struct finding *finding)
 {
 	const struct stack *stack = finding->registration_count > 0 ? finding->registrations[0]->stack : NULL;
@@ -117,7 +117,8 @@ static void put_callables(FILE *out, struct report *report, const struct finding
 		const struct registration *registration = finding->registrations[i];
 
 		for (size_t j = 0; j < registration->callable_count; j++)
-			tally_add(&tally, text_callable(&report->pool, &registration->callables[j]), 0, 0, registration);
+			tally_add(&tally, text_callable(&report->pool, &registration->callables[j]), 0, 0,
+				registration);
 	}
 	tally_fold(&tally);
 	for (size_t i = 0; i < tally.count && i < ROWS; i++) {
@@ -197,7 +198,8 @@ static int compare_retained(const void *a, const void *b)
 /* put_children - the largest things behind the owners. */
 static void put_children(FILE *out, struct report *report, const struct finding *finding)
 {
-	bool *ours = take(report->registration_count, sizeof(*ours)), *owner = take(report->object_count, sizeof(*owner));
+	bool *ours = take(report->registration_count, sizeof(*ours));
+	bool *owner = take(report->object_count, sizeof(*owner));
 	const struct object **children = take(report->object_count, sizeof(*children));
 	struct tally tally = {0};
 	size_t count = 0;

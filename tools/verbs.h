@@ -19,7 +19,8 @@ typedef int verb_main(int argc, char **argv);
 verb_main run_main, show_main, why_main, handlers_main, diff_main, check_main, doctor_main;
 
 /* verb_options - getopt_long, which also answers --help (prints @usage and ends the program with status 0) and a wrong
- * option (status 2). @letters as for getopt, beginning with ":" (or "+:").   Return: the option, or -1 after the last. */
+ * option (status 2). @letters as for getopt, beginning with ":" (or "+:").
+ * Return: the option, or -1 after the last. */
 int verb_options(int argc, char **argv, const char *letters, const struct option *options, const char *usage);
 
 /* verb_usage - "forkheld VERB: REASON" and a hint at --help on stderr. Return: STATUS_USAGE. */

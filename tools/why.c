@@ -172,8 +172,8 @@ void why_object(FILE *out, struct report *report, const struct object *object)
 
 	fprintf(out, "%sobject #%" PRId64 "%s  %s  %s", style.strong, object->id, style.off,
 		text_type(&report->pool, object), verdict_names[object->verdict]);
-	fprintf(out, "%s%s%s\n", object->plumbing ? "  (plumbing of a registration)" : "", object->address ? "  at " : "",
-		object->address ? object->address : "");
+	fprintf(out, "%s%s%s\n", object->plumbing ? "  (plumbing of a registration)" : "",
+		object->address ? "  at " : "", object->address ? object->address : "");
 	fprintf(out, "  %-12s %s, retains %s in %s", "size", text_size(size, object->bytes),
 		text_size(retained, object->retained_bytes), text_count(count, object->retained_objects, "object"));
 	if (object->native_bytes > 0)
@@ -219,6 +219,15 @@ static void put_flags(FILE *out, const struct registration *registration)
 	fputc('\n', out);
 }
 
+static void put_owner(FILE *out, struct report *report, const struct registration *registration,
+	const struct object *owner)
+{
+	bool most = owner == registration->owner && registration->owner_count > 1;
+
+	fprintf(out, "  %-12s #%" PRId64 " %s  %s%s\n", "owner", owner->id, text_type(&report->pool, owner),
+		verdict_names[owner->verdict], most ? " (retains most)" : "");
+}
+
 void why_registration(FILE *out, struct report *report, const struct registration *registration)
 {
 	char objects[WORD_SIZE], size[WORD_SIZE];
@@ -241,16 +250,14 @@ void why_registration(FILE *out, struct report *report, const struct registratio
 	if (!registration->stack && !registration->native_stack)
 		fprintf(out, "  %-12s site unknown\n", "made by");
 	for (size_t i = 0; i < registration->owner_count && i < DEFAULT_SHOWN; i++)
-		fprintf(out, "  %-12s #%" PRId64 " %s  %s%s\n", "owner", registration->owners[i]->id,
-			text_type(&report->pool, registration->owners[i]), verdict_names[registration->owners[i]->verdict],
-			registration->owners[i] == registration->owner && registration->owner_count > 1 ? " (retains most)"
-				: "");
+		put_owner(out, report, registration, registration->owners[i]);
 	if (registration->owner_count == 0 && (registration->owner_type || registration->owner_kind))
 		fprintf(out, "  %-12s %s %s\n", "owner", registration->owner_kind ? registration->owner_kind : "",
 			registration->owner_type ? registration->owner_type : "");
 	if (registration->frees_bytes != UNKNOWN)
 		fprintf(out, "  %-12s %s, %s\n", "frees alone",
-			text_count(objects, registration->frees_objects, "object"), text_size(size, registration->frees_bytes));
+			text_count(objects, registration->frees_objects, "object"),
+			text_size(size, registration->frees_bytes));
 }
 
 bool why_report(FILE *out, struct report *report, const char *pattern, size_t limit)
@@ -295,7 +302,8 @@ int why_main(int argc, char **argv)
 			return verb_usage(argv, "'%s' is not a number", optarg);
 	}
 	if (argc - optind != 2)
-		return verb_usage(argv, argc - optind < 2 ? "needs a REPORT and a PATTERN" : "more than a REPORT and a PATTERN");
+		return verb_usage(argv, argc - optind < 2 ? "needs a REPORT and a PATTERN"
+			: "more than a REPORT and a PATTERN");
 	report = report_load(argv[optind]);
 	if (!report)
 		return STATUS_REPORT;

@@ -95,9 +95,11 @@ static void word(void)
 {
 	static const char *const words[] = {
 		"null", "true", "false", "0", "-1", "1", "5", "9223372036854775807", "9223372036854775808",
-		"-9223372036854775808", "1e308", "1e999", "1.5", "\"\"", "\"\\u0000\"", "\"\\u001b[2J\"", "\"\\ud800\"", "[]",
+		"-9223372036854775808", "1e308", "1e999", "1.5", "\"\"", "\"\\u0000\"", "\"\\u001b[2J\"", "\"\\ud800\"",
+		"[]",
 		"{}", "[[]]", "[{}]", "\xff", "\xed\xa0\x80", "\xc2\x9b", "\"fork-only\"", "\"joint\"", "\"native\"",
-		"\"python\"", "\"own\"", "\"FH001\"", "\"FH005\"", "\"error\"", ",", ":", "\"id\":0,", "\"kind\":\"native\",",
+		"\"python\"", "\"own\"", "\"FH001\"", "\"FH005\"", "\"error\"", ",", ":", "\"id\":0,",
+		"\"kind\":\"native\",",
 	};
 	const char *chosen = words[below(sizeof(words) / sizeof(words[0]))];
 
@@ -146,7 +148,8 @@ static void graft(void)
 
 static void value_word(void)
 {
-	static const char *const words[] = {"null", "0", "1", "2", "99", "9223372036854775807", "\"x\"", "[]", "{}", "true"};
+	static const char *const words[] = {"null", "0", "1", "2", "99", "9223372036854775807", "\"x\"", "[]", "{}",
+		"true"};
 	const char *chosen = words[below(sizeof(words) / sizeof(words[0]))];
 	size_t length, at = value_at(current, current_size, below(current_size), &length);
 
@@ -168,7 +171,8 @@ static void digit(void)
 
 static void mutate(void)
 {
-	static void (*const ways[])(void) = {flip, cut, truncate_end, word, graft, graft, value_word, value_word, digit, digit};
+	static void (*const ways[])(void) = {flip, cut, truncate_end, word, graft, graft, value_word, value_word, digit,
+		digit};
 	const struct input *base = &corpus[below(corpus_count)];
 
 	memcpy(current, base->bytes, base->size);

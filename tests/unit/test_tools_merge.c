@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define FINDING(PRINT, LEVEL, COUNT, BYTES) \
-	{.rule = "FH001", .name = "n", .fingerprint = PRINT, .message = "m", .level = LEVEL, .count = COUNT, .bytes = BYTES}
+	{.rule = "FH001", .name = "n", .fingerprint = PRINT, .message = "m", .level = LEVEL, .count = COUNT, \
+	 .bytes = BYTES}
 
 static void test_merge(void)
 {
