@@ -146,7 +146,7 @@ static void attach_late(void)
 	static uint32_t looked;
 	uint32_t now = modules_generation();
 
-	if (now != __atomic_load_n(&looked, __ATOMIC_RELAXED) && forking == 0 && threads_alone()) {
+	if (now != __atomic_load_n(&looked, __ATOMIC_RELAXED) && forking == 0 && modules_loader_free() && threads_alone()) {
 		__atomic_store_n(&looked, now, __ATOMIC_RELAXED);
 		python_late();
 	}

@@ -120,6 +120,11 @@ const struct frame *frames_get(uint32_t id)
 	return table_get(&frames, id);
 }
 
+void frames_name(uint32_t id, const char *function)
+{
+	((struct frame *)table_get(&frames, id))->function = function;
+}
+
 uint32_t frames_count(void)
 {
 	return table_count(&frames);

@@ -26,6 +26,8 @@ const uint32_t *stacks_get(uint32_t id, unsigned *count);
 uint32_t stacks_count(void);
 
 const struct frame *frames_get(uint32_t id);
+/* frames_name - in the frozen copy: the function's interned name, found later. */
+void frames_name(uint32_t id, const char *function);
 uint32_t frames_count(void);
 
 #endif

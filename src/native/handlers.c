@@ -4,10 +4,11 @@
 #include "native/elf.h"
 #include "native/memory.h"
 #include "native/modules.h"
+#include "native/names.h"
 
 #define DEPTH 16u  /* of dependencies: a chain longer than this is taken for none */
 
-void handlers_settle(void)
+void handlers_remove(void)
 {
 	uint32_t count = registrations_count();
 
@@ -21,6 +22,12 @@ void handlers_settle(void)
 		if (!loaded || !modules_exiting())
 			registrations_remove(entry, REMOVED_DLCLOSE);
 	}
+}
+
+void handlers_settle(void)
+{
+	handlers_remove();
+	names_complete();
 }
 
 bool handler_dangling(const struct registration *entry)

@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include "ledger/registrations.h"
 
-/* handlers_settle - before a snapshot, in the host process and after modules_refresh: decide of each finalised
- * registration whether dlclose took it out of the host's table (its module is unloaded, or the process went on after
- * its handle was finalised) or whether the process merely ends. Idempotent. Thread: any. Signal: not safe. */
+/* handlers_remove - after modules_refresh: decide of each finalised registration whether dlclose took it out of the
+ * host's table (its module is unloaded, or the process went on after its handle was finalised) or whether the process
+ * merely ends. Idempotent. Thread: any. Signal: safe. Fork: safe. */
+void handlers_remove(void);
+
+/* handlers_settle - at the start of a report, in the frozen copy: handlers_remove, and the names that were not looked for
+ * before (native/names.h). The host's modules_refresh comes before the freeze. */
 void handlers_settle(void);
 
 /* handler_dangling - FH006, judged at the snapshot: still in the host's table, but a callable's module has been unloaded

@@ -32,6 +32,11 @@ static struct table places = TABLE(struct place);
 static uint64_t last_adds, last_subs;
 static uint32_t pass, generation;
 static bool refreshed, forked, exiting, held;
+
+/* A child made while a thread is in dl_iterate_phdr inherits the loader's lock for ever. So that none of ours is in
+ * there, a fork stops them: new ones wait, those inside are waited for. */
+#define FORK_PATIENCE_NS 50000000u
+static uint32_t inside, stopped;
 static const struct r_debug *debug;
 
 /* What a loader says of one module, however it was asked. */
@@ -184,12 +189,14 @@ static void walk_link_map(void)
 {
 	const struct link_map *map;
 	unsigned limit = 100000;
+	uint32_t before;
 
 	if (!debug || debug->r_state != RT_CONSISTENT || !lock_take(&lock))
 		return;
 	pass++;
 	last_adds++; /* a closed module that is seen again counts as another load */
 	last_subs++;
+	before = modules.count;
 	for (map = debug->r_map; map && limit-- && memory_range_readable((uintptr_t)map, sizeof(*map)); map = map->l_next) {
 		struct sighting seen = { map->l_name, map->l_addr, NULL, 0, last_adds, last_subs };
 
@@ -197,23 +204,69 @@ static void walk_link_map(void)
 			see(&seen);
 	}
 	finish();
+	/* Something was loaded since the fork, which takes the loader's lock: it was not left behind. */
+	if (modules.count != before)
+		__atomic_store_n(&forked, false, __ATOMIC_RELEASE);
 	lock_release(&lock);
+}
+
+static void go_in(void)
+{
+	for (;;) {
+		__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+		if (!__atomic_load_n(&stopped, __ATOMIC_SEQ_CST))
+			return;
+		__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+		os_wake(&inside, false);
+		os_wait(&stopped, 1, FORK_PATIENCE_NS, false);
+	}
+}
+
+static void come_out(void)
+{
+	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&stopped, __ATOMIC_SEQ_CST))
+		os_wake(&inside, false);
+}
+
+static void stop_others(void)
+{
+	uint64_t end = os_monotonic_ns() + FORK_PATIENCE_NS;
+	uint32_t left;
+
+	__atomic_fetch_add(&stopped, 1, __ATOMIC_SEQ_CST);
+	/* One of them may wait for a lock that this very thread holds: patience has an end. */
+	while ((left = __atomic_load_n(&inside, __ATOMIC_SEQ_CST)) && os_monotonic_ns() < end)
+		os_wait(&inside, left, FORK_PATIENCE_NS, false);
+}
+
+static void let_others(void)
+{
+	__atomic_fetch_sub(&stopped, 1, __ATOMIC_SEQ_CST);
+	os_wake(&stopped, false);
 }
 
 void modules_refresh(void)
 {
 	enum walk walk = WALK_START;
 
-	if (__atomic_load_n(&forked, __ATOMIC_ACQUIRE)) {
+	if (!modules_loader_free()) {
 		walk_link_map();
 		return;
 	}
+	go_in();
 	dl_iterate_phdr(visit, &walk);
 	if (walk == WALK_LOCKED) {
 		finish();
 		refreshed = true;
 		lock_release(&lock);
 	}
+	come_out();
+}
+
+bool modules_loader_free(void)
+{
+	return !__atomic_load_n(&forked, __ATOMIC_ACQUIRE);
 }
 
 void modules_init(void)
@@ -286,6 +339,7 @@ bool modules_exiting(void)
 
 void modules_prepare(void)
 {
+	stop_others();
 	held = lock_take(&lock);
 }
 
@@ -293,10 +347,12 @@ void modules_parent(void)
 {
 	if (held)
 		lock_release(&lock);
+	let_others();
 }
 
 void modules_child(void)
 {
 	lock_reset(&lock);
+	inside = stopped = 0;
 	__atomic_store_n(&forked, true, __ATOMIC_RELEASE);
 }

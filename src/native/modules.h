@@ -58,8 +58,12 @@ uint32_t modules_generation(void);
 void modules_prepare(void);
 void modules_parent(void);
 
-/* modules_child - in the child of a fork: from now on do not touch the loader's lock. */
+/* modules_child - in the child of a fork: do not touch the loader's lock until it is known to be free. */
 void modules_child(void);
+
+/* modules_loader_free - false in a fork's child that has loaded nothing since: a thread of the parent may have held the
+ * loader's lock, and dlopen or dl_iterate_phdr could wait for ever. Thread: any. Signal: safe. */
+bool modules_loader_free(void);
 
 
 #include "native/symbols.h"

@@ -36,7 +36,9 @@ static bool try_open(void)
 {
 	if (state != UNTRIED)
 		return state == OPEN;
-	if (threads_alone())
+	if (!modules_loader_free())
+		problem = "libunwind is not opened in a fork's child: the loader's lock may have been left behind";
+	else if (threads_alone())
 		open_unwinder();
 	else
 		problem = "libunwind is not opened while other threads run, and no registration came before them";
@@ -45,7 +47,7 @@ static bool try_open(void)
 
 void unwind_init(void)
 {
-	for (uint32_t i = 0; i < modules_count() && state == UNTRIED; i++) {
+	for (uint32_t i = 0; i < modules_count() && state == UNTRIED && threads_alone(); i++) {
 		const struct module *module = modules_get(i);
 		bool ours = module->start <= (uintptr_t)&lock && (uintptr_t)&lock < module->end;
 

@@ -4,8 +4,13 @@
 
 #if defined(HAVE_LIBUNWIND) && (defined(__x86_64__) || defined(__aarch64__))
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <libunwind.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include "base/os.h"
 #include "native/elf.h"
 #include "native/memory.h"
 #include "native/modules.h"
@@ -184,6 +189,38 @@ static bool find(void *library, const char *name, void *pointer)
 	return found;
 }
 
+/* close_pipe - if both descriptors are the ends of one pipe, close them. */
+static void close_pipe(const int ends[2])
+{
+	struct stat first, second;
+
+	if (os_call(SYS_fstat, ends[0], (long)&first, 0, 0, 0, 0) == 0 &&
+	    os_call(SYS_fstat, ends[1], (long)&second, 0, 0, 0, 0) == 0 && S_ISFIFO(first.st_mode) &&
+	    first.st_ino == second.st_ino && first.st_dev == second.st_dev) {
+		os_call(SYS_close, ends[0], 0, 0, 0, 0, 0);
+		os_call(SYS_close, ends[1], 0, 0, 0, 0, 0);
+	}
+}
+
+/* initialise - libunwind's first call makes, in some versions, the pipe by which its local mode asks whether memory is
+ * readable. Nothing here uses that mode, and the host must not see descriptors of ours: they get the numbers that a pipe
+ * of ours had just before, as there is no other thread and no signal handler to take them. */
+static void initialise(void)
+{
+	uint64_t all = UINT64_MAX, saved;
+	int ends[2];
+	bool probed;
+
+	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&saved, sizeof(all), 0, 0);
+	probed = os_call(SYS_pipe2, (long)ends, O_CLOEXEC, 0, 0, 0, 0) == 0;
+	if (probed)
+		close_pipe(ends);
+	set_caching_policy(space, UNW_CACHE_GLOBAL);
+	if (probed)
+		close_pipe(ends);
+	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved), 0, 0);
+}
+
 const char *unwinder_open(void)
 {
 	/* A newer libunwind has more accessors than the headers here: zeroes behind ours. */
@@ -220,7 +257,7 @@ const char *unwinder_open(void)
 	space = create_addr_space(&table.accessors, 0);
 	if (!space)
 		return LIBRARY " made no address space";
-	set_caching_policy(space, UNW_CACHE_GLOBAL);
+	initialise();
 	if (set_cache_size)
 		set_cache_size(space, CACHED_RULES, 0);
 	return NULL;
@@ -277,6 +314,38 @@ __attribute__((noinline)) void unwinder_walk(bool (*frame)(void *context, uintpt
 }
 
 #else
+
+/* close_pipe - if both descriptors are the ends of one pipe, close them. */
+static void close_pipe(const int ends[2])
+{
+	struct stat first, second;
+
+	if (os_call(SYS_fstat, ends[0], (long)&first, 0, 0, 0, 0) == 0 &&
+	    os_call(SYS_fstat, ends[1], (long)&second, 0, 0, 0, 0) == 0 && S_ISFIFO(first.st_mode) &&
+	    first.st_ino == second.st_ino && first.st_dev == second.st_dev) {
+		os_call(SYS_close, ends[0], 0, 0, 0, 0, 0);
+		os_call(SYS_close, ends[1], 0, 0, 0, 0, 0);
+	}
+}
+
+/* initialise - libunwind's first call makes, in some versions, the pipe by which its local mode asks whether memory is
+ * readable. Nothing here uses that mode, and the host must not see descriptors of ours: they get the numbers that a pipe
+ * of ours had just before, as there is no other thread and no signal handler to take them. */
+static void initialise(void)
+{
+	uint64_t all = UINT64_MAX, saved;
+	int ends[2];
+	bool probed;
+
+	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&saved, sizeof(all), 0, 0);
+	probed = os_call(SYS_pipe2, (long)ends, O_CLOEXEC, 0, 0, 0, 0) == 0;
+	if (probed)
+		close_pipe(ends);
+	set_caching_policy(space, UNW_CACHE_GLOBAL);
+	if (probed)
+		close_pipe(ends);
+	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved), 0, 0);
+}
 
 const char *unwinder_open(void)
 {

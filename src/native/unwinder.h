@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* unwinder_open - Return: NULL if it can be used now, else why not (static text). Takes the loader's lock. */
+/* unwinder_open - Return: NULL if it can be used now, else why not (static text). Takes the loader's lock.
+ * Call while this process has one thread. */
 const char *unwinder_open(void);
 
 /* unwinder_walk - call @frame for each frame of this thread, innermost first, our own included, until it returns false,
