@@ -104,6 +104,24 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path ? path : "unknown module";
 }
 
+/* package_part - the part of @file behind the directory of installed packages, or of the standard library; or NULL. */
+static const char *package_part(const char *file)
+{
+	static const char *const marks[] = {"/site-packages/", "/dist-packages/"};
+	const char *library = strstr(file, "/lib/python3."), *found;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if ((found = strstr(file, marks[i])))
+			return found + strlen(marks[i]);
+	return library ? library + strlen("/lib/") : NULL;
+}
+
+bool text_own(const struct frame *frame)
+{
+	return !frame->native && frame->place.file && !package_part(frame->place.file) &&
+		strncmp(frame->place.file, "<frozen ", 8) != 0;
+}
+
 const char *text_frame_name(const struct frame *frame)
 {
 	const char *name = frame->native ? frame->symbol : frame->place.function;
@@ -113,10 +131,12 @@ const char *text_frame_name(const struct frame *frame)
 
 const char *text_frame_place(struct pool *pool, const struct frame *frame)
 {
-	const char *place = frame->native ? NULL : text_place(pool, &frame->place);
+	struct place place = frame->place;
 
-	if (place)
-		return place;
+	if (!frame->native && place.file) {
+		place.file = package_part(place.file) ? package_part(place.file) : place.file;
+		return text_place(pool, &place);
+	}
 	if (!frame->native || !frame->module)
 		return "?";
 	if (frame->offset == UNKNOWN)

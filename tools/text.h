@@ -35,9 +35,12 @@ const char *text_level(enum level level);
 const char *text_place(struct pool *pool, const struct place *place);
 /* text_frame - where a stack was, in the reader's code: its innermost Python or else native frame. NULL: unknown. */
 const struct frame *text_frame(const struct stack *stack);
-/* text_frame_name, text_frame_place - function and place of a frame, native ones as module+0xoffset. Never NULL. */
+/* text_frame_name, text_frame_place - function and place of a frame; packages from their name on, native frames as
+ * module+0xoffset. Never NULL. */
 const char *text_frame_name(const struct frame *frame);
 const char *text_frame_place(struct pool *pool, const struct frame *frame);
+/* text_own - is a frame the reader's own code, neither the standard library's nor an installed package's? */
+bool text_own(const struct frame *frame);
 
 /* text_type - "module.type"; builtins without module. */
 const char *text_type(struct pool *pool, const struct object *object);

@@ -12,6 +12,7 @@
 /* Rows of one kind that a trace prints before "and N more". */
 #define ROWS 5
 #define CHILD_ROWS 3
+#define CALLER_ROWS 3
 
 const struct frame *registration_frame(const struct registration *registration)
 {
@@ -66,6 +67,15 @@ static void put_headline(FILE *out, const struct finding *finding)
 	}
 }
 
+/* frame_line - function and place; the reader's own code stands out. */
+static const char *frame_line(struct pool *pool, const struct frame *frame)
+{
+	bool own = text_own(frame);
+
+	return pool_print(pool, "%-28s  %s%s%s", text_frame_name(frame), own ? style.strong : "",
+		text_frame_place(pool, frame), own ? style.off : "");
+}
+
 static void put_sites(FILE *out, struct report *report, const struct finding *finding)
 {
 	struct tally tally = {0};
@@ -77,8 +87,7 @@ static void put_sites(FILE *out, struct report *report, const struct finding *fi
 		const char *text;
 
 		if (frame)
-			text = pool_print(&report->pool, "%-28s  %s%s%s   %s", text_frame_name(frame), style.strong,
-				text_frame_place(&report->pool, frame), style.off,
+			text = pool_print(&report->pool, "%s   %s", frame_line(&report->pool, frame),
 				text_phases(&report->pool, registration));
 		else
 			text = pool_print(&report->pool, "%-28s  %s", "site unknown",
@@ -99,14 +108,19 @@ static void put_sites(FILE *out, struct report *report, const struct finding *fi
 	tally_finish(&tally);
 }
 
-/* put_callers - who called the code that registers: of the first registration, the others differ only further out. */
+/* put_callers - who called the code that registers: of the first registration, the others differ only further out. The
+ * nearest frames, and however far out it is the first of the reader's own code. */
 static void put_callers(FILE *out, struct report *report, const struct finding *finding)
 {
 	const struct stack *stack = finding->registration_count > 0 ? finding->registrations[0]->stack : NULL;
+	bool own = stack && stack->frame_count > 0 && text_own(stack->frames[0]);
 
-	for (size_t i = 1; stack && i < stack->frame_count && i <= CHILD_ROWS; i++)
-		fprintf(out, "  %-12s %-28s  %s\n", i == 1 ? "called from" : "", text_frame_name(stack->frames[i]),
-			text_frame_place(&report->pool, stack->frames[i]));
+	for (size_t i = 1; stack && i < stack->frame_count && (i <= CALLER_ROWS || !own); i++) {
+		if (i > CALLER_ROWS && !text_own(stack->frames[i]))
+			continue;
+		own = own || text_own(stack->frames[i]);
+		fprintf(out, "  %-12s %s\n", i == 1 ? "called from" : "", frame_line(&report->pool, stack->frames[i]));
+	}
 }
 
 static void put_callables(FILE *out, struct report *report, const struct finding *finding)
@@ -244,8 +258,7 @@ static void put_allocated(FILE *out, struct report *report, const struct finding
 	for (size_t i = 0; i < finding->block_count && !frame; i++)
 		frame = text_frame(finding->blocks[i]->allocated);
 	if (frame)
-		fprintf(out, "  %-12s %-28s  %s%s%s\n", "allocated", text_frame_name(frame), style.strong,
-			text_frame_place(&report->pool, frame), style.off);
+		fprintf(out, "  %-12s %s\n", "allocated", frame_line(&report->pool, frame));
 }
 
 static const struct capability *retention(const struct report *report)

@@ -412,3 +412,23 @@ every_verb_refuses() {
 	forkheld diff "$SAMPLES/clean.json" "$SAMPLES/incomplete.json"
 	refused 3 "incomplete.json: incomplete"
 }
+
+@test "show: packages from their name on, and the nearest code of the reader's own" {
+	jq '.frames = [range(8) as $i | {id: $i, kind: "python", function: "f\($i)", line: ($i + 1),
+			file: "/opt/v/lib/python3.11/site-packages/pkg/m\($i).py"}] |
+		.frames[5].file = "/usr/lib/python3.11/threading.py" | .frames[6].file = "/home/me/app.py" |
+		.frames[7].file = "/home/me/main.py" | .stacks[0].frames = [range(8)]' "$SAMPLES/fork-only.json" >deep.json
+	forkheld show deep.json
+	[ "$status" -eq 0 ]
+	grep -q '^  registered   f0  *pkg/m0.py:1   child, 5 times$' <<<"$output"
+	grep -q '^  called from  f1  *pkg/m1.py:2$' <<<"$output"
+	grep -q '^  *f3  *pkg/m3.py:4$' <<<"$output"
+	grep -q '^  *f6  */home/me/app.py:7$' <<<"$output"
+	never grep -q ' f[457] ' <<<"$output"
+	forkheld handlers deep.json
+	grep -q ' pkg/m0.py:1$' <<<"$output"
+	for pattern in 'pkg/m0.py:1' '*/site-packages/pkg/m0.py:1' 'm0.py'; do
+		forkheld why deep.json "$pattern"
+		[ "$status" -eq 0 ]
+	done
+}
