@@ -3,8 +3,8 @@
  * file.h - the file that a report goes to: found by pattern, never over an existing one, whole or not at all.
  *
  * The directory is known by its absolute path, so chdir does not move it. It is not kept open: programs do look at
- * their descriptors (CPython's own tests at every one up to the limit). Only when a chroot or a change of the user takes
- * the path away it is held.
+ * their descriptors (CPython's own tests at every one up to the limit). Only when a chroot or a change of the user
+ * takes the path away it is held.
  */
 #ifndef REPORT_FILE_H
 #define REPORT_FILE_H
@@ -27,8 +27,9 @@ struct report_file {
 /* file_init - in the constructor: take options.output apart, note which directory it means now. */
 void file_init(void);
 
-/* file_hold - before a call that may put the directory out of reach: open it, by path only, closed at exec, under a high
- * number. file_let_go - after the call: close it if the path still leads there. errno unchanged. Return: was it opened? */
+/* file_hold - before a call that may put the directory out of reach: open it, by path only, closed at exec, under a
+ * high number. file_let_go - after the call: close it if the path still leads there. errno unchanged.
+ * Return: was it opened? */
 bool file_hold(void);
 void file_let_go(void);
 

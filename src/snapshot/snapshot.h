@@ -18,8 +18,8 @@ void snapshot_init(void);
  * Return: 0 written or not due, else a negative errno (forkheld_snapshot's result). */
 int snapshot_take(enum snapshot_trigger trigger, const char *label);
 
-/* snapshot_before_leaving, snapshot_after_leaving - around a call of the host's that may put the reports' directory out of
- * reach. In a vfork's child nothing is done. Return: true if the second has to be called. errno unchanged. */
+/* snapshot_before_leaving, snapshot_after_leaving - around a call of the host's that may put the reports' directory out
+ * of reach. In a vfork's child nothing is done. Return: true if the second has to be called. errno unchanged. */
 bool snapshot_before_leaving(void);
 void snapshot_after_leaving(void);
 
