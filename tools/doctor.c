@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dlfcn.h>
 #include <gnu/libc-version.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,6 +122,22 @@ static bool report_python(const struct program *program)
 	return row(true, "python", "CPython %s (%s)", program->python_version, build);
 }
 
+/* The library opens it by this name, at run time, and does without where it is absent. */
+static bool report_unwinder(void)
+{
+#ifdef __aarch64__
+	static const char name[] = "libunwind-aarch64.so.8";
+#else
+	static const char name[] = "libunwind-x86_64.so.8";
+#endif
+	void *handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+
+	if (!handle)
+		return row(false, "unwinder", "%s is not installed: registrations in C come without their stack", name);
+	dlclose(handle);
+	return row(true, "unwinder", "%s", name);
+}
+
 static bool report_library(void)
 {
 	const char *reason;
@@ -166,6 +183,7 @@ int doctor_main(int argc, char **argv)
 		good = report_libc(&program) && good;
 		good = report_allocator(&program) && good;
 		good = report_python(&program) && good;
+		good = report_unwinder() && good;
 	}
 	good = report_library() && good;
 	good = report_output() && good;
