@@ -22,6 +22,7 @@
 
 typedef void handler_fn(void);
 typedef int register_fn(handler_fn *prepare, handler_fn *parent, handler_fn *child, void *handle);
+typedef pid_t forkpty_fn(int *master, char *name, const struct termios *terminal, const struct winsize *size);
 typedef int plain_register_fn(handler_fn *prepare, handler_fn *parent, handler_fn *child);
 
 static struct {
@@ -30,7 +31,7 @@ static struct {
 	void (*cxa_finalize)(void *handle);
 	pid_t (*fork)(void);
 	int (*daemon)(int nochdir, int noclose);
-	pid_t (*forkpty)(int *master, char *name, const struct termios *terminal, const struct winsize *size);
+	forkpty_fn *forkpty;
 } libc;
 
 static struct lock init_lock;
@@ -101,7 +102,7 @@ static void find_functions(void)
 	libc.cxa_finalize = (void (*)(void *))next("__cxa_finalize");
 	libc.fork = (pid_t (*)(void))next("fork");
 	libc.daemon = (int (*)(int, int))next("daemon");
-	libc.forkpty = (pid_t (*)(int *, char *, const struct termios *, const struct winsize *))next("forkpty");
+	libc.forkpty = (forkpty_fn *)next("forkpty");
 #ifdef __GLIBC__
 	libc.register_atfork = (register_fn *)next("__register_atfork");
 	libc.pthread_atfork = (plain_register_fn *)dlvsym(RTLD_NEXT, "pthread_atfork", "GLIBC_2.2.5");
@@ -146,7 +147,9 @@ static void attach_late(void)
 	static uint32_t looked;
 	uint32_t now = modules_generation();
 
-	if (now != __atomic_load_n(&looked, __ATOMIC_RELAXED) && forking == 0 && modules_loader_free() && threads_alone()) {
+	if (now == __atomic_load_n(&looked, __ATOMIC_RELAXED))
+		return;
+	if (forking == 0 && modules_loader_free() && threads_alone()) {
 		__atomic_store_n(&looked, now, __ATOMIC_RELAXED);
 		python_late();
 	}
@@ -198,7 +201,8 @@ static struct registration *before(const struct call *call)
 	struct registration *entry = NULL;
 	int saved = errno;
 
-	/* Before the call goes on: inside a handler some libcs never come back from it, and then it can still be seen. */
+	/* Before the call goes on: inside a handler some libcs never come back from it, and then it can still be
+	 * seen. */
 	if (enter())
 		entry = record(call);
 	guard_leave();
@@ -232,7 +236,8 @@ static int plain_register(const struct call *call)
 	atfork_init();
 	if (libc.pthread_atfork)
 		return after(before(call), libc.pthread_atfork(call->prepare, call->parent, call->child));
-	/* The old symbol lived in a library that is not loaded: what it did with its own handle, never to be removed. */
+	/* The old symbol lived in a library that is not loaded: what it did with its own handle, never to be
+	 * removed. */
 	if (libc.register_atfork)
 		return after(before(call), libc.register_atfork(call->prepare, call->parent, call->child, NULL));
 	return ENOSYS;
@@ -314,7 +319,7 @@ EXPORT pid_t forkpty(int *master, char *name, const struct termios *terminal, co
 	atfork_init();
 	/* In a library of its own before glibc 2.34, which the program may have opened since. */
 	if (!libc.forkpty)
-		libc.forkpty = (pid_t (*)(int *, char *, const struct termios *, const struct winsize *))next("forkpty");
+		libc.forkpty = (forkpty_fn *)next("forkpty");
 	if (!libc.forkpty) {
 		errno = ENOSYS;
 		return -1;

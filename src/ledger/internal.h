@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* internal.h - what the ledger's own files share: one lock and one arena for all of it. Nothing outside includes this. */
+/* internal.h - what the ledger's own files share: one lock and one arena for all of it. Nothing outside includes
+ * this. */
 #ifndef LEDGER_INTERNAL_H
 #define LEDGER_INTERNAL_H
 #include "base/arena.h"

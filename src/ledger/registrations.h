@@ -31,22 +31,22 @@ struct registration {
 	bool in_handler;               /* made while a fork handler ran in this thread */
 	bool standard;                 /* python: by a standard library module at import; never counts as "own" */
 	uint32_t interpreter;          /* python: index of the interpreter (python/attach.h) */
-	uintptr_t callable[PHASES];    /* native: code address; python: borrowed PyObject*, NOT to be followed unless the
-	                                * interpreter's list still has it. 0 where there is none. */
-	uintptr_t handle;              /* native: __dso_handle as the caller gave it (0: non-PIE main, or compat route) */
+	uintptr_t callable[PHASES];    /* native: code address; python: borrowed PyObject*, NOT to be followed unless
+	                                * the interpreter's list still has it. 0 where there is none. */
+	uintptr_t handle;              /* native: __dso_handle as the caller gave it (0: non-PIE main, compat route) */
 	uintptr_t caller;              /* native: return address of the call */
 	uint32_t code_module[PHASES];  /* native: module of each callable when registered, or MODULE_NONE */
 	uint32_t handle_module;        /* native: module that the handle lies in */
 	uint32_t caller_module;        /* native: module of the caller */
 	const char *symbol[PHASES];    /* native: interned, or NULL */
-	bool foreign;                  /* native: dlclose of a callable's module will not remove it (native/handlers.h) */
-	bool compat;                   /* native: came through pthread_atfork@GLIBC_2.2.5: libc recorded its own handle */
+	bool foreign;                  /* native: dlclose of a callable's module will not remove it (handlers.h) */
+	bool compat;                   /* native: by pthread_atfork@GLIBC_2.2.5: libc recorded its own handle */
 	uint32_t stack, native_stack;  /* ledger/stacks.h */
 	struct fork_counts at;         /* counts of its kind when it was made */
 
 	/* Changed later: */
 	enum registration_removal removed;
-	bool finalized;                /* native: its handle went through __cxa_finalize (dlclose, or every DSO at exit) */
+	bool finalized;                /* native: its handle went through __cxa_finalize (dlclose, or at exit) */
 	struct fork_counts until;      /* native: the counts when it was finalised */
 	bool finalized_in_handler;     /* native: and that happened while a fork handler ran in that thread */
 	bool baseline;                 /* forkheld_mark() came after it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* elf.h - what a mapped ELF image says of itself: headers, build-id, dynamic section. Reads the image in memory only. */
+/* elf.h - what a mapped ELF image says of itself: headers, build-id, dynamic section. Reads the image in memory
+ * only. */
 #ifndef NATIVE_ELF_H
 #define NATIVE_ELF_H
 #include <stdbool.h>

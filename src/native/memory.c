@@ -9,9 +9,9 @@
 
 bool memory_readable(uintptr_t address)
 {
-	/* The kernel copies the set in before it looks at "how", and refuses this "how": -EFAULT tells unreadable memory
-	 * from readable (-EINVAL), and nothing is changed. process_vm_readv would do the same and copy as well, but
-	 * sandboxes kill for it; every process may call rt_sigprocmask. */
+	/* The kernel copies the set in before it looks at "how", and refuses this "how": -EFAULT tells unreadable
+	 * memory from readable (-EINVAL), and nothing is changed. process_vm_readv would do the same and copy as
+	 * well, but sandboxes kill for it; every process may call rt_sigprocmask. */
 	if (!address) /* would mean "no set" */
 		return false;
 	return os_call(SYS_rt_sigprocmask, ~0, (long)address, 0, KERNEL_SIGSET, 0, 0) != -EFAULT;

@@ -197,9 +197,13 @@ static void walk_link_map(void)
 	last_adds++; /* a closed module that is seen again counts as another load */
 	last_subs++;
 	before = modules.count;
-	for (map = debug->r_map; map && limit-- && memory_range_readable((uintptr_t)map, sizeof(*map)); map = map->l_next) {
-		struct sighting seen = { map->l_name, map->l_addr, NULL, 0, last_adds, last_subs };
+	for (map = debug->r_map; map && limit--; map = map->l_next) {
+		struct sighting seen = { .adds = last_adds, .subs = last_subs };
 
+		if (!memory_range_readable((uintptr_t)map, sizeof(*map)))
+			break;
+		seen.name = map->l_name;
+		seen.bias = map->l_addr;
 		if (elf_find_headers(map, &seen.headers, &seen.header_count))
 			see(&seen);
 	}

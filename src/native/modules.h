@@ -43,8 +43,9 @@ uint32_t modules_find(uintptr_t address);
 const struct module *modules_get(uint32_t id);
 uint32_t modules_count(void);
 
-/* modules_finalize - __cxa_finalize was called with @handle: if the loader both adds and removes something later, a module
- * at the same place is another load of it. Lock-free. Return: id of the module that holds the handle, or MODULE_NONE. */
+/* modules_finalize - __cxa_finalize was called with @handle: if the loader both adds and removes something later, a
+ * module at the same place is another load of it. Lock-free. Return: id of the module that holds the handle, or
+ * MODULE_NONE. */
 uint32_t modules_finalize(uintptr_t handle);
 
 /* modules_exiting - a startup module was finalised: the process is on its way out, and what is finalised now is not

@@ -39,9 +39,10 @@ void names_complete(void)
 
 		for (int phase = 0; entry->kind == REGISTRATION_NATIVE && phase < PHASES; phase++) {
 			uint32_t module = entry->code_module[phase];
+			uintptr_t code = entry->callable[phase];
 
-			if (entry->callable[phase] && !entry->symbol[phase] && module != MODULE_NONE)
-				entry->symbol[phase] = name_at(module, entry->callable[phase] - modules_get(module)->bias);
+			if (code && !entry->symbol[phase] && module != MODULE_NONE)
+				entry->symbol[phase] = name_at(module, code - modules_get(module)->bias);
 		}
 	}
 }

@@ -3,8 +3,8 @@
 #ifndef NATIVE_NAMES_H
 #define NATIVE_NAMES_H
 
-/* names_complete - look for the names that native frames and callables lack in their modules' files and put them into the
- * ledger. Opens files: only in the frozen copy, or where a process analyses itself in place at its end. */
+/* names_complete - look for the names that native frames and callables lack in their modules' files and put them
+ * into the ledger. Opens files: only in the frozen copy, or where a process analyses itself in place at its end. */
 void names_complete(void);
 
 #endif

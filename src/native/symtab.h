@@ -16,7 +16,8 @@ struct symtab {
 };
 
 /* symtab_open - false if the file cannot be opened, has no symbol table, or is not what was loaded (its build-id
- * differs, or where there is none and the module is still loaded, its program headers). Good for unloaded modules. Opens a descriptor and closes it again. Owner: caller, symtab_close. */
+ * differs, or where there is none and the module is still loaded, its program headers). Good for unloaded modules.
+ * Opens a descriptor and closes it again. Owner: caller, symtab_close. */
 bool symtab_open(const struct module *module, struct symtab *symtab);
 void symtab_close(struct symtab *symtab);
 

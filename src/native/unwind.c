@@ -30,8 +30,8 @@ static void open_unwinder(void)
 	state = problem ? ABSENT : OPEN;
 }
 
-/* try_open - dlopen takes the loader's lock. A thread that has it (a library's constructor) may be waiting for this one,
- * so with other threads about it is not tried, and the next registration may find itself alone. */
+/* try_open - dlopen takes the loader's lock. A thread that has it (a library's constructor) may be waiting for this
+ * one, so with other threads about it is not tried, and the next registration may find itself alone. */
 static bool try_open(void)
 {
 	if (state != UNTRIED)

@@ -8,16 +8,17 @@
  * registers handlers. Otherwise the first unwind_here does, if no other thread could be waiting for this one. */
 void unwind_init(void);
 
-/* unwind_here - the calling thread's stack as an interned stack, from the frame that returns to @caller outward (our own
- * frames are not in it); at most STACK_MAX_FRAMES. Thread: any. Signal: not safe. Fork: safe.
- * Return: a stack id (ledger/stacks.h) or STACK_NONE (no libunwind, or nothing found). errno unchanged. A frame's offset
- * lies in the call itself (return address - 1); the stack ends early where a function has no unwind information. */
+/* unwind_here - the calling thread's stack as an interned stack, from the frame that returns to @caller outward
+ * (our own frames are not in it); at most STACK_MAX_FRAMES. Thread: any. Signal: not safe. Fork: safe. Return: a
+ * stack id (ledger/stacks.h) or STACK_NONE (no libunwind, or nothing found). errno unchanged. A frame's offset lies
+ * in the call itself (return address - 1); the stack ends early where a function has no unwind information. */
 uint32_t unwind_here(uintptr_t caller);
 
 /* unwind_state - NULL if native stacks work (or were not needed yet and the library is there), else why not. */
 const char *unwind_state(void);
 
-/* unwind_prepare, unwind_parent, unwind_child - the unwinder's part of the fork protocol; called by entry/atfork only. */
+/* unwind_prepare, unwind_parent, unwind_child - the unwinder's part of the fork protocol; called by entry/atfork
+ * only. */
 void unwind_prepare(void);
 void unwind_parent(void);
 void unwind_child(void);

@@ -202,9 +202,9 @@ static void close_pipe(const int ends[2])
 	}
 }
 
-/* initialise - libunwind's first call makes, in some versions, the pipe by which its local mode asks whether memory is
- * readable. Nothing here uses that mode, and the host must not see descriptors of ours: they get the numbers that a pipe
- * of ours had just before, as there is no other thread and no signal handler to take them. */
+/* initialise - libunwind's first call makes, in some versions, the pipe by which its local mode asks whether memory
+ * is readable. Nothing here uses that mode, and the host must not see descriptors of ours: they get the numbers
+ * that a pipe of ours had just before, as there is no other thread and no signal handler to take them. */
 static void initialise(void)
 {
 	uint64_t all = UINT64_MAX, saved;
@@ -281,9 +281,11 @@ const char *unwinder_open(void)
 #define STACK_POINTER UNW_AARCH64_SP
 #endif
 
-__attribute__((noinline)) void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip), void *context)
+__attribute__((noinline))
+void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip), void *context)
 {
-	/* One walk at a time: both are far too large for a small thread's stack. A newer library's cursor may be larger. */
+	/* One walk at a time: both are far too large for a small thread's stack. A newer library's cursor may be
+	 * larger. */
 	static union {
 		unw_cursor_t cursor;
 		char room[40960];
@@ -305,7 +307,9 @@ __attribute__((noinline)) void unwinder_walk(bool (*frame)(void *context, uintpt
 	for (unsigned steps = 0; steps < STEPS; steps++) {
 		unw_word_t ip = 0;
 
-		if (step(&state.cursor) <= 0 || walk.uninformed || get_reg(&state.cursor, UNW_REG_IP, &ip) < 0 || ip < 2)
+		if (step(&state.cursor) <= 0 || walk.uninformed)
+			return;
+		if (get_reg(&state.cursor, UNW_REG_IP, &ip) < 0 || ip < 2)
 			return;
 		if (!frame(context, (uintptr_t)ip - !exact, (uintptr_t)ip))
 			return;
@@ -314,38 +318,6 @@ __attribute__((noinline)) void unwinder_walk(bool (*frame)(void *context, uintpt
 }
 
 #else
-
-/* close_pipe - if both descriptors are the ends of one pipe, close them. */
-static void close_pipe(const int ends[2])
-{
-	struct stat first, second;
-
-	if (os_call(SYS_fstat, ends[0], (long)&first, 0, 0, 0, 0) == 0 &&
-	    os_call(SYS_fstat, ends[1], (long)&second, 0, 0, 0, 0) == 0 && S_ISFIFO(first.st_mode) &&
-	    first.st_ino == second.st_ino && first.st_dev == second.st_dev) {
-		os_call(SYS_close, ends[0], 0, 0, 0, 0, 0);
-		os_call(SYS_close, ends[1], 0, 0, 0, 0, 0);
-	}
-}
-
-/* initialise - libunwind's first call makes, in some versions, the pipe by which its local mode asks whether memory is
- * readable. Nothing here uses that mode, and the host must not see descriptors of ours: they get the numbers that a pipe
- * of ours had just before, as there is no other thread and no signal handler to take them. */
-static void initialise(void)
-{
-	uint64_t all = UINT64_MAX, saved;
-	int ends[2];
-	bool probed;
-
-	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&saved, sizeof(all), 0, 0);
-	probed = os_call(SYS_pipe2, (long)ends, O_CLOEXEC, 0, 0, 0, 0) == 0;
-	if (probed)
-		close_pipe(ends);
-	set_caching_policy(space, UNW_CACHE_GLOBAL);
-	if (probed)
-		close_pipe(ends);
-	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved), 0, 0);
-}
 
 const char *unwinder_open(void)
 {
