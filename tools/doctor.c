@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
-#include <gnu/libc-version.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 #include "clean.h"
 #include "elf_file.h"
@@ -87,7 +89,11 @@ static bool report_libc(const struct program *program)
 	if (program->loader)
 		return row(true, "libc", "a loader: that of the program it is given");
 	if (same_loader(program))
+#ifdef __GLIBC__
 		return row(true, "libc", "glibc %s", gnu_get_libc_version());
+#else
+		return row(true, "libc", "this system's (%s)", program->interpreter);
+#endif
 	if (strstr(program->interpreter, "ld-musl"))
 		return row(false, "libc", "musl (%s): this library is built for glibc", program->interpreter);
 	if (access(program->interpreter, X_OK) < 0)

@@ -36,6 +36,15 @@ static void put_count(FILE *out, int64_t count, const char *noun, enum level lev
 		count > 0 ? style.off : "");
 }
 
+/* looked_at - was the Python heap analysed? If not, its sums are no news. */
+static bool looked_at(const struct report *report)
+{
+	for (size_t i = 0; i < report->capability_count; i++)
+		if (strcmp(report->capabilities[i].name, "python.retention") == 0)
+			return strcmp(report->capabilities[i].state, "none") != 0;
+	return false;
+}
+
 static void put_header(FILE *out, const struct report *report)
 {
 	int64_t counts[LEVEL_ERROR + 1] = {0};
@@ -54,8 +63,8 @@ static void put_header(FILE *out, const struct report *report)
 	put_count(out, counts[LEVEL_WARNING], "warning", LEVEL_WARNING);
 	fputs(", ", out);
 	put_count(out, counts[LEVEL_NOTE], "note", LEVEL_NOTE);
-	fprintf(out, "; %zu registrations", report->registration_count);
-	if (report->fork_only_objects != UNKNOWN)
+	fprintf(out, "; %s", text_count(objects, (int64_t)report->registration_count, "registration"));
+	if (report->fork_only_objects != UNKNOWN && looked_at(report))
 		fprintf(out, "; %s held by fork registrations alone: %s",
 			text_count(objects, report->fork_only_objects, "object"),
 			text_size(size, report->fork_only_bytes));

@@ -280,6 +280,11 @@ every_verb_refuses() {
 	forkheld show "$SAMPLES/incomplete.json"
 	[ "$status" -eq 0 ]
 	grep -q '^incomplete: the analysis took longer than 60 seconds$' <<<"$output"
+	# No sums of what was not analysed.
+	[[ $output == *"held by fork registrations alone"* ]]
+	jq '.capabilities[3].state = "none"' "$SAMPLES/incomplete.json" >none.json
+	forkheld show none.json
+	[[ $output != *"held by fork registrations alone"* ]]
 	forkheld show "$SAMPLES/partial.json"
 	grep -q '^python.retention: partial, 812 objects were frozen by gc.freeze()$' <<<"$output"
 	jq '.capabilities[3].state = "partial"' "$SAMPLES/fork-only.json" >partial.json
