@@ -234,8 +234,16 @@ EXPORT int __register_atfork(handler_fn *prepare, handler_fn *parent, handler_fn
 static int plain_register(const struct call *call)
 {
 	atfork_init();
-	if (libc.pthread_atfork)
-		return after(before(call), libc.pthread_atfork(call->prepare, call->parent, call->child));
+	if (libc.pthread_atfork) {
+		struct registration *entry = before(call);
+		int result;
+
+		/* Before glibc 2.34 the old symbol lies in a library of its own and comes back through the new one. */
+		guard_enter();
+		result = libc.pthread_atfork(call->prepare, call->parent, call->child);
+		guard_leave();
+		return after(entry, result);
+	}
 	/* The old symbol lived in a library that is not loaded: what it did with its own handle, never to be
 	 * removed. */
 	if (libc.register_atfork)

@@ -8,9 +8,9 @@
 
 bool threads_alone(void)
 {
-	struct statx status;
+	struct stat status;
 
 	/* One link for each thread's directory, besides those for "." and "..": no list to read, no descriptor. */
-	return os_call(SYS_statx, AT_FDCWD, (long)"/proc/self/task", 0, STATX_NLINK, (long)&status, 0) == 0 &&
-	       status.stx_nlink == 3;
+	return os_call(SYS_newfstatat, AT_FDCWD, (long)"/proc/self/task", (long)&status, 0, 0, 0) == 0 &&
+	       status.st_nlink == 3;
 }

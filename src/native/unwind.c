@@ -3,6 +3,7 @@
 #include "native/unwind.h"
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include "base/lock.h"
 #include "ledger/stacks.h"
 #include "native/elf.h"
@@ -47,12 +48,17 @@ static bool try_open(void)
 
 void unwind_init(void)
 {
-	for (uint32_t i = 0; i < modules_count() && state == UNTRIED && threads_alone(); i++) {
+	if (!threads_alone())
+		return;
+	for (uint32_t i = 0; i < modules_count() && state == UNTRIED; i++) {
 		const struct module *module = modules_get(i);
 		bool ours = module->start <= (uintptr_t)&lock && (uintptr_t)&lock < module->end;
+		const char *name = elf_soname(module);
 
-		/* libc itself defines them; a module that uses one will register. */
-		if (!ours && (elf_imports(module, "__register_atfork") || elf_imports(module, "pthread_atfork")))
+		/* libc itself defines them, the thread library of older ones passes them on; whoever else uses one
+		 * will register. */
+		if (!ours && !(name && strncmp(name, "libpthread.", 11) == 0) &&
+		    (elf_imports(module, "__register_atfork") || elf_imports(module, "pthread_atfork")))
 			open_unwinder();
 	}
 }

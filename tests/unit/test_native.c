@@ -85,9 +85,12 @@ static void modules_are_what_the_loader_says(void)
 /* Each load has an id of its own, also at the same place, if its end was announced. */
 static void loads_are_told_apart(void)
 {
-	uint32_t count = modules_count(), first, second;
-	void *library = dlopen(plugin, RTLD_NOW), *code;
+	void *library, *code;
+	uint32_t count, first, second;
 
+	modules_refresh(); /* libunwind may be there by now */
+	count = modules_count();
+	library = dlopen(plugin, RTLD_NOW);
 	CHECK(library && (code = dlsym(library, "plugin_prepare")));
 	modules_refresh();
 	first = modules_find((uintptr_t)code);
