@@ -5,14 +5,18 @@
 
 load common
 
-# passed NAME FILE [NAME=VALUE...] - run CPython's test NAME; the cases that passed go to FILE, one a line.
+# passed NAME FILE [NAME=VALUE...] - run CPython's test NAME; the cases that passed go to FILE, one a line. With a limit:
+# test_threading of 3.13.0, for one, hangs now and then on a busy machine, without the library.
 passed() {
 	local name=$1 file=$2
 	shift 2
 	rm -rf run
 	mkdir run
-	(cd run && env "$@" "$PYTHON" -m test --junit-xml ../result.xml --tempdir . "$name" >../"$file.log" 2>&1 3>&- </dev/null) ||
-		true
+	rm -f result.xml
+	: >"$file"
+	(cd run && exec timeout -k 5 240 env "$@" "$PYTHON" -m test --junit-xml ../result.xml --tempdir . "$name" \
+		>../"$file.log" 2>&1 3>&- </dev/null) || true
+	[ -s result.xml ] || return 0
 	"$PYTHON" - result.xml >"$file" <<-'PYTHON'
 		import sys
 		import xml.etree.ElementTree as tree
@@ -21,7 +25,6 @@ passed() {
 		        print(case.get("name"))
 	PYTHON
 	sort -o "$file" "$file"
-	rm -f result.xml
 }
 
 # same_cases NAME - a case that fails with the library gets a second chance: some of them depend on the machine's load.
