@@ -202,6 +202,19 @@ root_report() {
 	done
 }
 
+@test "stock libraries with handlers of their own: nothing to find" {
+	local python
+	python=$(newest_python)
+	[ -n "$python" ] || lacks "no Python"
+	run preloaded "$python" -I "$FIXTURES/native/stock.py" libp11-kit.so.0 libgnutls.so.30 libuv.so.1 libcrypto.so.3 \
+		libjemalloc.so.2 libopenblas.so.0 libtcmalloc_minimal.so.4
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ ${#lines[@]} -gt 0 ] || lacks "none of the libraries"
+	assert_json '[.findings[] | select(.rule | test("FH00[4678]"))] == []'
+	assert_json '[.registrations[] | select(.kind == "native")] | length > 0'
+}
+
 @test "without libunwind: the same registrations, no stacks, and the report says so" {
 	[ "$(uname -m)" = x86_64 ] || skip_because "looks at one name only"
 	# A library of that name that lacks everything stands before the real one.
