@@ -2,6 +2,7 @@
 #include "base/os.h"
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -47,6 +48,35 @@ uint64_t os_monotonic_ns(void)
 uint64_t os_realtime_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);
+}
+
+static void digits(char *end, uint64_t value, unsigned count)
+{
+	while (count-- > 0) {
+		*--end = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
+void os_utc(uint64_t time_ns, char text[OS_UTC_ROOM])
+{
+	static const uint16_t month_start[] = { 0, 31, 61, 92, 122, 153, 184, 214, 245, 275, 306, 337 }; /* from March */
+	uint64_t seconds = time_ns / 1000000000u, day = seconds / 86400 + 719468; /* since 1 March of the year 0 */
+	uint64_t era = day / 146097, of_era = day % 146097;
+	uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	unsigned month = 11;
+
+	while (of_year < month_start[month])
+		month--;
+	memcpy(text, "0000-00-00T00:00:00.000000Z", 28);
+	digits(text + 4, era * 400 + year + (month >= 10), 4);
+	digits(text + 7, (month + 2) % 12 + 1, 2);
+	digits(text + 10, of_year - month_start[month] + 1, 2);
+	digits(text + 13, seconds / 3600 % 24, 2);
+	digits(text + 16, seconds / 60 % 60, 2);
+	digits(text + 19, seconds % 60, 2);
+	digits(text + 26, time_ns / 1000 % 1000000, 6);
 }
 
 /* The system call itself: a host may interpose mmap, and a sanitizer or an allocator does. */

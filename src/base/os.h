@@ -18,6 +18,12 @@ pid_t os_gettid(void);
 uint64_t os_monotonic_ns(void);
 uint64_t os_realtime_ns(void);
 
+/* os_utc - @time_ns (CLOCK_REALTIME) as RFC 3339 in UTC with microseconds, "2026-11-23T01:35:00.123456Z".
+ * libc's gmtime_r and strftime wait for the time zone's lock: in the frozen copy another thread may hold it for ever.
+ * Thread, signal, fork: safe. */
+#define OS_UTC_ROOM 40
+void os_utc(uint64_t time_ns, char text[OS_UTC_ROOM]);
+
 /* os_map - anonymous private zeroed memory of @size bytes (rounded up to pages), or NULL; errno unchanged.
  * os_map_shared - the same, shared with copies and children.
  * os_unmap: gives it back. Signal, fork: safe. */

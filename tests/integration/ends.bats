@@ -187,6 +187,20 @@ as_root() {
 	done
 }
 
+@test "threads that are inside libc all the time (time zone, files, loader, locale, environment): no lock is waited for" {
+	export FORKHELD_OPTIONS=timeout=5
+	for _ in 1 2 3 4 5; do
+		ends_with _exit locks
+	done
+}
+
+@test "a host with an allocator of its own, also with a thread inside it for good" {
+	ENDS=$BUILD_ROOT/tests/fixtures/ends/own_malloc
+	export FORKHELD_OPTIONS=timeout=5
+	ends_with exit plain
+	ends_with _exit locked
+}
+
 @test "a directory that cannot be written or is not there" {
 	mkdir closed
 	chmod 555 closed

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/guard.h"
@@ -90,6 +91,22 @@ static void test_os(void)
 	guard_leave();
 }
 
+/* Against libc, over days of four centuries and every second of some. */
+static void test_utc(void)
+{
+	char expected[64], text[OS_UTC_ROOM];
+
+	for (uint64_t seconds = 0; seconds < (uint64_t)13000000000; seconds += seconds % 97 ? 43201 : 86399) {
+		time_t now = (time_t)seconds;
+		struct tm parts;
+
+		gmtime_r(&now, &parts);
+		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.001234Z", &parts);
+		os_utc(seconds * 1000000000u + 1234999, text);
+		assert(strcmp(text, expected) == 0);
+	}
+}
+
 /* Parsing changes a process' state for good: one child a case. */
 static void parsed(const char *text, void (*check)(void))
 {
@@ -163,6 +180,7 @@ int main(void)
 	test_arena();
 	test_lock();
 	test_os();
+	test_utc();
 	test_options();
 	return 0;
 }
