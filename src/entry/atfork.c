@@ -53,11 +53,13 @@ static void prepare_fork(void)
 {
 	int saved = errno;
 
-	interpreter = python_fork_interpreter();
-	forks_before(interpreter);
-	/* In the child of a raw clone the locks may belong to threads that are not there; its child resets them. */
+	/* A vfork child must write nothing here; in the child of a raw clone the locks may belong to threads that are
+	 * not there. Either one's child starts with new locks. */
 	locked = process == os_getpid();
+	interpreter = INTERPRETER_NONE;
 	if (locked) {
+		interpreter = python_fork_interpreter();
+		forks_before(interpreter);
 		unwind_prepare();
 		modules_prepare();
 		ledger_prepare();
@@ -73,8 +75,8 @@ static void fork_in_parent(void)
 		ledger_parent();
 		modules_parent();
 		unwind_parent();
+		forks_parent(interpreter);
 	}
-	forks_parent(interpreter);
 	errno = saved;
 }
 
