@@ -121,7 +121,8 @@ static bool poke(void **slot, void *value)
 	return *slot == value;
 }
 
-/* os.fork and its like run the callables themselves, outside libc's fork: what registers meanwhile does so in a handler. */
+/* os.fork and its like run the callables themselves, outside libc's fork: what registers meanwhile does so in a
+ * handler. */
 #define FORKERS(X) X(0, "fork") X(1, "fork1") X(2, "forkpty")
 static cfunction_fn real_forkers[3];
 #define FORKER(index, name) \
@@ -284,7 +285,8 @@ bool python_can_look(void)
 {
 	if (capi_problem() || !py.Py_IsInitialized() || finalizing())
 		return false;
-	/* PyGILState_Check says 1 after finalisation, and always once there are sub-interpreters: demand a thread state too. */
+	/* PyGILState_Check says 1 after finalisation, and always once there are sub-interpreters: demand a thread
+	 * state too. */
 	void *current = capi_current();
 	if (!current || !py.PyGILState_Check())
 		return false;
@@ -312,7 +314,8 @@ uint32_t python_fork_interpreter(void)
 {
 	if (!atomic_load(&attached) || !import_lock_held || !python_can_look())
 		return INTERPRETER_NONE;
-	/* PyOS_BeforeFork takes the import lock after it has run the callables; other code that forks does not hold it. */
+	/* PyOS_BeforeFork takes the import lock after it has run the callables; other code that forks does not hold
+	 * it. */
 	pyobject *held = import_lock_held(NULL, NULL);
 	bool yes = held && py.PyObject_IsTrue(held) == 1;
 	if (held)

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* python_init - in the constructor: if a libpython is there, patch the inittab's posix entry. @at_exit is called from the
- * callback that runs last among the main interpreter's atexit callbacks, with the GIL. */
+/* python_init - in the constructor: if a libpython is there, patch the inittab's posix entry. @at_exit is called
+ * from the callback that runs last among the main interpreter's atexit callbacks, with the GIL. */
 void python_init(void (*at_exit)(void));
 
 /* python_late - a libpython may have been dlopened since (call at rare events: a registration, a snapshot). */

@@ -4,8 +4,8 @@
 #define PYTHON_DEADWEAK_H
 #include "python/heap.h"
 
-/* deadweak_raises - true only if at least one callable certainly would (python/weakcall.h decides, from bytecode). With the
- * GIL, in the frozen copy; runs no Python code. */
+/* deadweak_raises - true only if at least one callable certainly would (python/weakcall.h decides, from bytecode).
+ * With the GIL, in the frozen copy; runs no Python code. */
 bool deadweak_raises(const struct heap_registration *registration);
 
 /* peel_is_partial - functools.partial or a subclass. */

@@ -7,7 +7,8 @@
 #include "ledger/strings.h"
 #include "python/deadweak.h"
 
-/* Builtin types of 3.12+ keep theirs in the interpreter. The reference that the getter gives dies with the frozen copy. */
+/* Builtin types of 3.12+ keep theirs in the interpreter. The reference that the getter gives dies with the frozen
+ * copy. */
 static pyobject *class_dict(pyobject *type)
 {
 	if (!((pytype *)type)->dict && py.PyType_GetDict)

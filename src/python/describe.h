@@ -25,8 +25,8 @@ struct callable_text describe_callable(pyobject *callable);
 const char *describe_edge(pyobject *from, pyobject *to);
 /* describe_module_name - a module's __name__, or "?". */
 const char *describe_module_name(pyobject *module);
-/* describe_class_path - the module (borrowed, from sys.modules) in which the dotted qualname of @type leads to @type, or
- * NULL where it does not (a class made in a function, or replaced). */
+/* describe_class_path - the module (borrowed, from sys.modules) in which the dotted qualname of @type leads to
+ * @type, or NULL where it does not (a class made in a function, or replaced). */
 pyobject *describe_class_module(pyobject *type);
 
 #endif

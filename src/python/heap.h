@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap.h - the Python heap as a graph, made in the frozen copy: nodes are objects, edges what tp_traverse visits; the fork
- * lists are replaced by one registration node for each call of os.register_at_fork.
+ * heap.h - the Python heap as a graph, made in the frozen copy: nodes are objects, edges what tp_traverse visits; the
+ * fork lists are replaced by one registration node for each call of os.register_at_fork.
  */
 #ifndef PYTHON_HEAP_H
 #define PYTHON_HEAP_H
@@ -60,8 +60,8 @@ void heap_finish(struct heap *heap);
 /* heap_node - the node of @object, or NODE_NONE. */
 uint32_t heap_node(const struct heap *heap, const pyobject *object);
 
-/* heap_size - sys.getsizeof(object), without calling Python code; remembered, as naming attributes later makes dicts in the
- * frozen heap. @heap: struct heap (void for callbacks). */
+/* heap_size - sys.getsizeof(object), without calling Python code; remembered, as naming attributes later makes
+ * dicts in the frozen heap. @heap: struct heap (void for callbacks). */
 uint64_t heap_size(void *heap, uint32_t node);
 
 /* node_map - internal to collection; 0 is "not there". */

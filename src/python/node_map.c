@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two objects never start in the same 16 bytes (the smallest object has 16), so a table indexed by address / 16 needs no
- * keys and no probing, and neighbours in the heap are neighbours in the table: a hash table was half of the whole
+ * Two objects never start in the same 16 bytes (the smallest object has 16), so a table indexed by address / 16 needs
+ * no keys and no probing, and neighbours in the heap are neighbours in the table: a hash table was half of the whole
  * collection's time.
  */
 #include <stdlib.h>

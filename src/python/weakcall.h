@@ -11,7 +11,7 @@ enum weakcall_verdict { WEAKCALL_UNDECIDED, WEAKCALL_GUARDED, WEAKCALL_RAISES };
 /* Where a dead weak reference comes from when the function runs, as the caller found it by peeling the callable. */
 struct weakcall_source {
 	enum { WEAK_DEREF, WEAK_FAST, WEAK_GLOBAL } kind;
-	int index;         /* WEAK_DEREF: index into co_freevars; WEAK_FAST: local (defaulted argument, partial's argument) */
+	int index;         /* WEAK_DEREF: into co_freevars; WEAK_FAST: local (a defaulted or partial's argument) */
 	const char *name;  /* WEAK_GLOBAL: the global's name */
 };
 

@@ -350,7 +350,8 @@ static uint8_t raised_by(const struct state *state, uint8_t value)
 	if (state->foreign && !(value & VALUE_RAISED))
 		return RAISED_FOREIGN;
 	uint8_t one = value & VALUE_MASK;
-	if (value & (VALUE_RAISED | VALUE_CLASS) && (one == RAISED_TYPE || one == RAISED_ATTRIBUTE || one == RAISED_ASSERTION))
+	if (value & (VALUE_RAISED | VALUE_CLASS) &&
+	    (one == RAISED_TYPE || one == RAISED_ATTRIBUTE || one == RAISED_ASSERTION))
 		return one;
 	return value == (VALUE_RAISED | RAISED_FOREIGN) ? RAISED_FOREIGN : RAISED_OTHER;
 }

@@ -41,7 +41,8 @@ bool weakcall_read_handlers(struct machine *machine)
 		    !read_number(&reader, &target) || !read_number(&reader, &depth) || depth >> 1 >= STACK_MAX)
 			return false;
 		machine->handlers[machine->handler_count++] = (struct handler){
-			.start = start, .end = start + length, .target = target, .depth = (uint8_t)(depth >> 1), .lasti = depth & 1};
+			.start = start, .end = start + length, .target = target,
+			.depth = (uint8_t)(depth >> 1), .lasti = depth & 1};
 	}
 	return true;
 }

@@ -55,8 +55,8 @@ struct owner *analysis_main_owner(const struct analysis *analysis, const struct 
 /* analysis_frees - what dies if registration @index alone goes, without its plumbing. */
 struct freed analysis_frees(struct analysis *analysis, uint32_t index);
 
-/* analysis_freed - what dies if the @drops registrations @dropped (sorted indexes) and the @cuts registry edges go, without
- * plumbing. Return: 0 or -ENOMEM. */
+/* analysis_freed - what dies if the @drops registrations @dropped (sorted indexes) and the @cuts registry edges go,
+ * without plumbing. Return: 0 or -ENOMEM. */
 int analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops, const struct cut_edge *cut,
 		   uint32_t cuts, struct freed *freed);
 

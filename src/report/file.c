@@ -257,7 +257,8 @@ int file_open(void *argument)
 			put_number(&more, i);
 		}
 		fd = os_call(SYS_openat, where, (long)file->temporary,
-			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, 0, 0);
+			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, 0,
+			      0);
 	}
 	directory_done(where, opened);
 	if (fd >= 0 && fd <= 2) {
@@ -278,7 +279,8 @@ static int publish_as(int where, const char *temporary, const char *name)
 	if (error == 0 || error == -EEXIST || (error != -EINVAL && error != -ENOSYS && error != -EPERM))
 		return (int)error;
 	/* Network and FUSE file systems, old kernels: take the name with an empty file of our own, then replace that. */
-	placeholder = os_call(SYS_openat, where, (long)name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, 0, 0);
+	placeholder = os_call(SYS_openat, where, (long)name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, 0,
+			      0);
 	if (placeholder < 0)
 		return (int)placeholder;
 	os_call(SYS_close, placeholder, 0, 0, 0, 0, 0);

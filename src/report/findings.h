@@ -38,8 +38,8 @@ struct findings {
 int findings_make(struct findings *findings, struct analysis *analysis, struct path_search *search);
 void findings_finish(struct findings *findings);
 
-/* registration_site - where a registration was made: its innermost Python frame, else its innermost native one; function
- * NULL where it is not known. */
+/* registration_site - where a registration was made: its innermost Python frame, else its innermost native one;
+ * function NULL where it is not known. */
 struct frame registration_site(const struct registration *record);
 
 /* Grouping, for the rule files. findings_group: the finding of this rule, level and key, made on first sight. */

@@ -117,20 +117,21 @@ static void explain(struct finding *finding)
 	char text[2048];
 	const char *name = finding->callable ? finding->callable : "?", *plural = finding->count == 1 ? "" : "s";
 	if (strcmp(finding->rule, "FH004") == 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " fork handlers registered at one place, %s: each runs at every fork, and"
-			 " none can be taken back", finding->count, name);
+		snprintf(text, sizeof text, "%" PRIu64 " fork handlers registered at one place, %s: each runs at every fork,"
+			 " and none can be taken back", finding->count, name);
 		finding->fix = "register once, outside the constructor or function that runs often, over a WeakSet or a list";
 	} else if (strcmp(finding->rule, "FH006") == 0) {
 		snprintf(text, sizeof text, "%" PRIu64 " fork handler%s %s: the code is no longer mapped there; the next fork"
 			 " jumps into it", finding->count, plural, name);
-		finding->fix = "register through pthread_atfork linked into the library itself, so that dlclose removes the handler,"
-			       " or never unload the library";
+		finding->fix = "register through pthread_atfork linked into the library itself, so that dlclose removes the"
+			       " handler, or never unload the library";
 	} else if (strcmp(finding->rule, "FH007") == 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " fork handler%s %s registered under another module's handle: dlclose will"
-			 " not remove it", finding->count, plural, name);
+		snprintf(text, sizeof text, "%" PRIu64 " fork handler%s %s registered under another module's handle:"
+			 " dlclose will not remove it", finding->count, plural, name);
 		finding->fix = "register the handler from the library that it lies in";
 	} else {
-		snprintf(text, sizeof text, "%" PRIu64 " time%s while a fork handler ran: %s (glibc 2.28 to 2.35 and musl can hang)",
+		snprintf(text, sizeof text, "%" PRIu64 " time%s while a fork handler ran: %s"
+			 " (glibc 2.28 to 2.35 and musl can hang)",
 			 finding->count, plural, name);
 		finding->fix = "register and unload outside fork handlers";
 	}

@@ -48,8 +48,10 @@ static const struct heap_registration *first_live(const struct analysis *analysi
 	return NULL;
 }
 
-/* The path to one container, without the item's own label at the end. Owners share containers, so the last is remembered. */
-static const char *container_path(struct analysis *analysis, struct path_search *search, uint32_t owner, uint32_t container)
+/* The path to one container, without the item's own label at the end. Owners share containers, so the last is
+ * remembered. */
+static const char *container_path(struct analysis *analysis, struct path_search *search, uint32_t owner,
+				  uint32_t container)
 {
 	if (container == analysis->named_container)
 		return analysis->named_path;
@@ -157,13 +159,15 @@ static void explain(struct finding *finding)
 			 finding->callable, finding->bytes, finding->freed);
 		finding->fix = "register one module-level handler over a WeakSet, or a WeakMethod with a None check";
 	} else if (strcmp(finding->rule, "FH002") == 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " object%s of type %s kept alive only by fork handler %s together with %s:"
-			 " %" PRIu64 " bytes in %" PRIu64 " objects would be freed without both", finding->count, plural,
+		snprintf(text, sizeof text, "%" PRIu64 " object%s of type %s kept alive only by fork handler %s together"
+			 " with %s: %" PRIu64 " bytes in %" PRIu64 " objects would be freed without both", finding->count, plural,
 			 finding->type, finding->callable, *finding->holder ? finding->holder : "an owner of it", finding->bytes,
 			 finding->freed);
 		finding->fix = strcmp(finding->level, FORKHELD_LEVEL_NOTE) == 0
-			? "if the module no longer needs the object, drop it from the list in shutdown(), and register a weak handler"
-			: "make the class's container a WeakSet (or drop the object in shutdown()), and register a weak handler";
+			? "if the module no longer needs the object, drop it from the list in shutdown(), and register a weak"
+			  " handler"
+			: "make the class's container a WeakSet (or drop the object in shutdown()), and register a weak"
+			  " handler";
 	} else {
 		bool raises = strcmp(finding->level, FORKHELD_LEVEL_ERROR) == 0;
 		snprintf(text, sizeof text, "%" PRIu64 " registration%s of %s whose weakly referenced object is gone%s",

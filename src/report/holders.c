@@ -50,8 +50,8 @@ static bool is_thread(const pyobject *object)
 
 static bool is_context(const pyobject *object)
 {
-	static const char *const names[] = {"Context", "_contextvars.Context", "hamt", "hamt_bitmap_node", "hamt_array_node",
-					    "hamt_collision_node", "ContextVar", "_contextvars.ContextVar", "Token", NULL};
+	static const char *const names[] = {"Context", "_contextvars.Context", "hamt", "hamt_bitmap_node",
+					    "hamt_array_node", "hamt_collision_node", "ContextVar", "_contextvars.ContextVar", "Token", NULL};
 	return has_type(object, names);
 }
 
@@ -282,7 +282,8 @@ uint32_t holders_of(struct analysis *analysis, struct path_search *search, uint3
 		if (!own && (graph->flags[node] & NODE_UNEXPLAINED) && count++ < limit) {
 			struct holder holder = {.registration = REGISTRATION_NONE, .referrer = NODE_NONE,
 						.kind = kind_names[KIND_C_REFERENCE]};
-			token_of(&holder, "C reference to ", describe_type((pyobject *)analysis->heap.objects[node]->type).qualname);
+			pyobject *type = (pyobject *)analysis->heap.objects[node]->type;
+			token_of(&holder, "C reference to ", describe_type(type).qualname);
 			found(context, &holder);
 		}
 	}

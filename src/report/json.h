@@ -17,13 +17,20 @@ json_t *json_time(uint64_t time_ns);
 /* json_bytes - bytes as lower-case hex; null for none. */
 json_t *json_bytes(const uint8_t *bytes, unsigned count);
 /* json_set, json_push - take the reference to @value over, also when they fail. */
-static inline void json_set(json_t *object, const char *key, json_t *value) { json_object_set_new_nocheck(object, key, value); }
-static inline void json_push(json_t *array, json_t *value) { json_array_append_new(array, value); }
+static inline void json_set(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new_nocheck(object, key, value);
+}
+static inline void json_push(json_t *array, json_t *value)
+{
+	json_array_append_new(array, value);
+}
 
-/* A report on its way out: sections are written as they are made, so that a hundred thousand registrations never stand in memory
- * as a tree. One element a line. */
+/* A report on its way out: sections are written as they are made, so that a hundred thousand registrations never
+ * stand in memory as a tree. One element a line. */
 struct json_out;
-/* json_out_new - start writing to @fd. From here to json_out_finish jansson's memory is recycled, all in one go. NULL: no memory. */
+/* json_out_new - start writing to @fd. From here to json_out_finish jansson's memory is recycled, all in one go.
+ * NULL: no memory. */
 struct json_out *json_out_new(int fd);
 /* json_out_member - "@key": @value; takes the reference over. */
 void json_out_member(struct json_out *out, const char *key, json_t *value);

@@ -19,8 +19,8 @@ struct json_out {
 	char buffer[BUFFER_SIZE];
 };
 
-/* A freed node is used again at once, still in the cache: in the frozen copy free() does nothing. Only one thread writes a
- * report, and each report starts anew. */
+/* A freed node is used again at once, still in the cache: in the frozen copy free() does nothing. Only one thread
+ * writes a report, and each report starts anew. */
 struct block {
 	size_t class;  /* of the block, before what is given out; CLASSES: from malloc */
 	struct block *next;

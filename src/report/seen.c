@@ -22,7 +22,8 @@ void seen_prepare(void)
 	if (atomic_load(&entries))
 		return;
 	int saved = errno;
-	void *shared = mmap(NULL, ENTRIES * sizeof(struct entry), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *shared = mmap(NULL, ENTRIES * sizeof(struct entry), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
 	struct entry *none = NULL;
 	if (shared != MAP_FAILED && !atomic_compare_exchange_strong(&entries, &none, shared))
 		munmap(shared, ENTRIES * sizeof(struct entry));

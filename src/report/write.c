@@ -9,6 +9,7 @@
 #include "forkheld/report.h"
 #include "ledger/stacks.h"
 #include "native/modules.h"
+#include "python/attach.h"
 #include "report/json.h"
 
 const char *const phase_names[PHASES] = {FORKHELD_PHASE_BEFORE, FORKHELD_PHASE_PARENT, FORKHELD_PHASE_CHILD};
@@ -109,11 +110,13 @@ static json_t *write_finding(void *material_pointer, uint32_t index)
 	return object;
 }
 
-static json_t *amount(uint64_t objects, uint64_t bytes)
+/* Nothing is held where there is no Python; nobody knows where there is one that was not looked at. */
+static json_t *amount(const struct material *material, const struct freed *freed)
 {
+	bool known = material->analysis || !python_present();
 	json_t *object = json_object();
-	json_set(object, "objects", json_number(objects));
-	json_set(object, "bytes", json_number(bytes));
+	json_set(object, "objects", known ? json_number(freed ? freed->objects : 0) : json_null());
+	json_set(object, "bytes", known ? json_number(freed ? freed->bytes : 0) : json_null());
 	return object;
 }
 
@@ -123,10 +126,10 @@ json_t *write_summary(const struct material *material)
 	const struct analysis *analysis = material->analysis;
 	json_t *object = json_object(), *counts = json_object(), *blocks = json_object();
 	json_set(object, "registrations", json_number(registrations_count()));
-	json_t *fork_only = analysis ? amount(analysis->fork_only.objects, analysis->fork_only.bytes) : amount(0, 0);
+	json_t *fork_only = amount(material, analysis ? &analysis->fork_only : NULL);
 	json_set(fork_only, "native_bytes", json_null());
 	json_set(object, "fork_only", fork_only);
-	json_set(object, "joint", analysis ? amount(analysis->joint.objects, analysis->joint.bytes) : amount(0, 0));
+	json_set(object, "joint", amount(material, analysis ? &analysis->joint : NULL));
 	json_set(blocks, "fork_only", json_null());
 	json_set(blocks, "fork_only_bytes", json_null());
 	json_set(blocks, "live", json_null());

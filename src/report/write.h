@@ -28,8 +28,9 @@ struct listed {
 	uint64_t retained_objects, retained_bytes;
 };
 
-/* choose_objects - fill listed, ids and objects_dropped: every owner and every fork-only object that retains at least the floor,
- * most bytes first, as many as the limit allows. Before anything is named (sizes must be final). Return: 0 or -ENOMEM. */
+/* choose_objects - fill listed, ids and objects_dropped: every owner and every fork-only object that retains at
+ * least the floor, most bytes first, as many as the limit allows. Before anything is named (sizes must be final).
+ * Return: 0 or -ENOMEM. */
 int choose_objects(struct material *material);
 /* object_id - null for a node that is not listed. */
 json_t *object_id(const struct material *material, uint32_t node);
@@ -48,9 +49,6 @@ json_t *write_object(void *material, uint32_t id);
 
 /* write_report - all of it to @fd. Return: 0 or a negative errno. */
 int write_report(struct material *material, int fd);
-
-/* registration_calls - how often the handler of @phase ran since it was registered. Return: false if unknown. */
-bool registration_calls(const struct registration *record, int phase, uint64_t *calls);
 
 extern const char *const phase_names[PHASES];
 

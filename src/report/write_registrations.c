@@ -8,17 +8,6 @@
 #include "report/json.h"
 #include "report/write.h"
 
-bool registration_calls(const struct registration *record, int phase, uint64_t *calls)
-{
-	struct fork_counts now = forks_native();
-	if (record->kind == REGISTRATION_PYTHON && !forks_python(record->interpreter, &now))
-		return false;
-	uint64_t since[PHASES] = {now.before - record->at.before, now.parent - record->at.parent,
-				  now.child - record->at.child};
-	*calls = since[phase];
-	return true;
-}
-
 static json_t *native_callable(const struct registration *record, int phase)
 {
 	json_t *object = json_object();
@@ -84,9 +73,12 @@ static json_t *native_owner(const struct registration *record)
 	return object;
 }
 
-static const char *strength_name(const struct heap_registration *found)
+/* libc holds code; what a Python callable holds is not known without the heap. */
+static const char *strength_name(const struct registration *record, const struct heap_registration *found)
 {
 	static const char *const names[] = {"strong", "weak", "dead-weak"};
+	if (!found && record->kind == REGISTRATION_PYTHON)
+		return NULL;
 	return names[found ? found->strength : STRENGTH_STRONG];
 }
 
@@ -94,6 +86,27 @@ static const char *removal_name(const struct registration *record)
 {
 	static const char *const names[] = {NULL, "dlclose", "interpreter-end"};
 	return names[record->removed];
+}
+
+static uint64_t phase_count(const struct fork_counts *counts, int phase)
+{
+	return phase == PHASE_BEFORE ? counts->before : phase == PHASE_PARENT ? counts->parent : counts->child;
+}
+
+static json_t *calls_object(const struct registration *record)
+{
+	struct fork_counts counts;
+	bool known = forks_of(record, &counts);
+	json_t *calls = json_object();
+	for (int phase = 0; phase < PHASES; phase++) {
+		json_t *value = known ? json_number(phase_count(&counts, phase)) : json_null();
+		if (!record->callable[phase]) {
+			json_decref(value);
+			value = json_integer(0);
+		}
+		json_set(calls, phase_names[phase], value);
+	}
+	return calls;
 }
 
 static void set_places(json_t *object, const struct registration *record)
@@ -108,19 +121,15 @@ static void set_places(json_t *object, const struct registration *record)
 	json_set(object, "baseline", json_boolean(record->baseline));
 	if (record->kind == REGISTRATION_PYTHON)
 		json_set(object, "interpreter", json_id(record->interpreter));
-	json_t *calls = json_object();
-	for (int phase = 0; phase < PHASES; phase++) {
-		uint64_t count;
-		bool known = record->callable[phase] && registration_calls(record, phase, &count);
-		json_set(calls, phase_names[phase], known ? json_number(count) : record->callable[phase] ? json_null()
-											    : json_integer(0));
-	}
-	json_set(object, "calls", calls);
+	json_set(object, "calls", calls_object(record));
 }
 
-static json_t *frees_object(struct material *material, const struct heap_registration *found)
+static json_t *frees_object(struct material *material, const struct registration *record,
+			    const struct heap_registration *found)
 {
 	struct freed freed = {0};
+	if (!found && record->kind == REGISTRATION_PYTHON && record->removed == REMOVED_NOT)
+		return json_null();
 	if (found)
 		freed = analysis_frees(material->analysis, (uint32_t)(found - material->analysis->heap.registrations));
 	json_t *object = json_object();
@@ -162,9 +171,9 @@ json_t *write_registration(void *material_pointer, uint32_t index)
 	json_set(object, "callables", callables);
 	json_set(object, "owner", python ? python_owner(material, found) : native_owner(record));
 	json_set(object, "owners", owner_ids(material, found));
-	json_set(object, "strength", json_string(strength_name(found)));
+	json_set(object, "strength", json_text(strength_name(record, found)));
 	set_places(object, record);
-	json_set(object, "frees", frees_object(material, found));
+	json_set(object, "frees", frees_object(material, record, found));
 	return object;
 }
 
@@ -174,14 +183,15 @@ json_t *write_forks(void)
 	json_t *object = json_object(), *handlers = json_array();
 	for (uint32_t i = 0; i < registrations_count(); i++) {
 		const struct registration *record = registrations_get(i);
-		for (int phase = 0; phase < PHASES; phase++) {
-			uint64_t calls = 0;
-			if (!record->callable[phase] || !registration_calls(record, phase, &calls) || calls == 0)
+		struct fork_counts counts;
+		bool known = forks_of(record, &counts);
+		for (int phase = 0; phase < PHASES && known; phase++) {
+			if (!record->callable[phase] || phase_count(&counts, phase) == 0)
 				continue;
 			json_t *handler = json_object();
 			json_set(handler, "registration", json_id(i));
 			json_set(handler, "phase", json_string(phase_names[phase]));
-			json_set(handler, "calls", json_number(calls));
+			json_set(handler, "calls", json_number(phase_count(&counts, phase)));
 			json_set(handler, "total_ns", json_null());
 			json_set(handler, "max_ns", json_null());
 			json_push(handlers, handler);
