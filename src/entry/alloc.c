@@ -52,6 +52,7 @@ static size_t early_size(const void *block)
 	X(void *, malloc, (size_t size), (size), early_alloc(size)) \
 	X(void *, calloc, (size_t count, size_t size), (count, size), early_alloc(size ? count * size : 0)) \
 	X(void *, realloc, (void *block, size_t size), (block, size), block ? NULL : early_alloc(size)) \
+	X(void *, reallocarray, (void *block, size_t count, size_t size), (block, count, size), NULL) \
 	X(void *, memalign, (size_t alignment, size_t size), (alignment, size), NULL) \
 	X(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), NULL) \
 	X(int, posix_memalign, (void **block, size_t alignment, size_t size), (block, alignment, size), ENOMEM) \
@@ -73,7 +74,26 @@ static struct {
 	.free = free_first,
 };
 
+/* This library's own, whoever comes first in the host's order of look-up. */
+extern __typeof(malloc) own_malloc __attribute__((copy(malloc), alias("malloc"), visibility("hidden")));
+extern __typeof(free) own_free __attribute__((copy(free), alias("free"), visibility("hidden")));
+
+/* The size of a block that the host got from its first malloc, and how the host frees one. */
+static size_t (*host_size)(void *block);
+static void (*host_free)(void *block) = own_free;
+
 /* Where the libc has no such function (musl: pvalloc). */
+static void *reallocarray_plain(void *block, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return real.realloc(block, bytes);
+}
+
 static void *memalign_plain(size_t alignment, size_t size)
 {
 	return real.aligned_alloc(alignment, size);
@@ -109,10 +129,17 @@ static bool resolve(void)
 		real.valloc = valloc_plain;
 	if (real.pvalloc == pvalloc_first)
 		real.pvalloc = pvalloc_plain;
-	/* A host that brings its own allocator brings the size of its blocks too. */
-	found = dlsym(RTLD_DEFAULT, "malloc_usable_size");
-	if (found && found != (void *)malloc_usable_size && !alloc_in_use())
-		real.malloc_usable_size = (size_t (*)(void *))found;
+	if (real.reallocarray == reallocarray_first)
+		real.reallocarray = reallocarray_plain;
+	/* A host that brings its own allocator brings the size of its blocks too. (Not so for forwarding: who comes
+	 * before this library may itself forward to us.) */
+	host_size = real.malloc_usable_size;
+	if (!alloc_in_use()) {
+		if ((found = dlsym(RTLD_DEFAULT, "malloc_usable_size")))
+			host_size = (size_t (*)(void *))found;
+		if ((found = dlsym(RTLD_DEFAULT, "free")))
+			host_free = (void (*)(void *))found;
+	}
 	resolving = false;
 	return true;
 }
@@ -140,7 +167,7 @@ void alloc_init(void)
 
 bool alloc_in_use(void)
 {
-	return dlsym(RTLD_DEFAULT, "malloc") == (void *)malloc;
+	return dlsym(RTLD_DEFAULT, "malloc") == (void *)own_malloc;
 }
 
 static bool ours(const void *block)
@@ -195,7 +222,7 @@ static __attribute__((noinline)) void *realloc_special(void *block, size_t size)
 	}
 	moved = inside ? served(size, 16, false) : real.malloc(size);
 	if (moved && block) {
-		old = own ? our_size(block) : real.malloc_usable_size(block);
+		old = own ? our_size(block) : host_size(block);
 		memcpy(moved, block, old < size ? old : size);
 	}
 	return moved;
@@ -253,11 +280,13 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 {
 	size_t bytes;
 
+	if (likely(!freeze_mode && !early_owns(block)))
+		return real.reallocarray(block, count, size);
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return realloc(block, bytes);
+	return realloc_special(block, bytes);
 }
 
 EXPORT void free(void *block)
@@ -268,21 +297,22 @@ EXPORT void free(void *block)
 		real.free(block);
 }
 
+/* No libc of today has these (cfree: none of tomorrow): as if they were free, the host's own if it has one. */
 EXPORT void cfree(void *block)
 {
-	free(block);
+	host_free(block);
 }
 
 EXPORT void free_sized(void *block, size_t size)
 {
 	(void)size;
-	free(block);
+	host_free(block);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
 	(void)alignment, (void)size;
-	free(block);
+	host_free(block);
 }
 
 EXPORT void *memalign(size_t alignment, size_t size)

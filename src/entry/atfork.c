@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "entry/export.h"
+#include "entry/late.h"
 #include "ledger/forks.h"
 #include "ledger/registrations.h"
 #include "ledger/stacks.h"
@@ -41,6 +42,7 @@ static pid_t process;  /* whose handlers have run: a vfork child, or one of a ra
 static __thread unsigned forking __attribute__((tls_model("initial-exec")));
 static __thread uint32_t interpreter __attribute__((tls_model("initial-exec")));
 static __thread bool locked __attribute__((tls_model("initial-exec")));
+static __thread bool daemonizing __attribute__((tls_model("initial-exec")));
 
 bool atfork_in_handler(void)
 {
@@ -90,7 +92,7 @@ static void fork_in_child(void)
 	process = os_getpid();
 	forks_child(interpreter);
 	python_child(interpreter);
-	snapshot_child();
+	snapshot_child(daemonizing);
 	errno = saved;
 }
 
@@ -142,21 +144,6 @@ void atfork_init(void)
 	errno = saved;
 }
 
-/* attach_late - a libpython may have come with the modules that are new. Looking for it takes the loader's lock, which
- * another thread may hold while it waits for this one: only when there is no other. */
-static void attach_late(void)
-{
-	static uint32_t looked;
-	uint32_t now = modules_generation();
-
-	if (now == __atomic_load_n(&looked, __ATOMIC_RELAXED))
-		return;
-	if (forking == 0 && modules_loader_free() && threads_alone()) {
-		__atomic_store_n(&looked, now, __ATOMIC_RELAXED);
-		python_late();
-	}
-}
-
 struct call {
 	handler_fn *prepare, *parent, *child;
 	void *handle;
@@ -179,7 +166,9 @@ static struct registration *record(const struct call *call)
 	};
 
 	modules_refresh();
-	attach_late();
+	/* Attaching takes the loader's lock, which another thread may hold while it waits for this one. */
+	if (forking == 0 && threads_alone())
+		late_look();
 	for (int phase = 0; phase < PHASES; phase++) {
 		model.code_module[phase] = modules_find(model.callable[phase]);
 		model.symbol[phase] = modules_symbol(model.callable[phase], false);
@@ -317,7 +306,9 @@ EXPORT int daemon(int nochdir, int noclose)
 
 	atfork_init();
 	forking++;
+	daemonizing = true;
 	result = libc.daemon(nochdir, noclose);
+	daemonizing = false;
 	forking--;
 	return result;
 }

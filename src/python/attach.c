@@ -4,13 +4,9 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/guard.h"
 #include "base/os.h"
@@ -111,14 +107,14 @@ static int posix_exec(pyobject *module)
 	return result;
 }
 
-/* Tables of CPython are writable data today; should one become constant, say so instead of dying. */
+/* Tables of CPython are writable data today; should one become constant, say so instead of dying. The kernel writes the
+ * signal mask where it may write at all: nobody reads the slot before it has its value. */
 static bool poke(void **slot, void *value)
 {
-	struct iovec from = {&value, sizeof value}, to = {slot, sizeof value};
-	long done = syscall(SYS_process_vm_writev, os_getpid(), &from, 1UL, &to, 1UL, 0UL);
-	if (done < 0 && errno != EFAULT)
-		*slot = value;  /* the call is not to be had here: a plain store, as the tables are data */
-	return *slot == value;
+	if (os_call(SYS_rt_sigprocmask, 0, 0, (long)slot, sizeof *slot, 0, 0) < 0)
+		return false;
+	*slot = value;
+	return true;
 }
 
 /* os.fork and its like run the callables themselves, outside libc's fork: what registers meanwhile does so in a
@@ -235,36 +231,12 @@ static void *late_symbol(const char *name)
 	return dlsym(late_library, name);
 }
 
-static int find_library(struct dl_phdr_info *info, size_t size, void *name)
+void python_late(const char *library)
 {
-	(void)size;
-	const char *slash = strrchr(info->dlpi_name, '/');
-	if (strncmp(slash ? slash + 1 : info->dlpi_name, "libpython3.", 11) != 0 || strlen(info->dlpi_name) >= PATH_MAX)
-		return 0;
-	strcpy(name, info->dlpi_name);
-	return 1;
-}
-
-static int count_loads(struct dl_phdr_info *info, size_t size, void *loads)
-{
-	(void)size;
-	*(unsigned long long *)loads = info->dlpi_adds;
-	return 1;
-}
-
-void python_late(void)
-{
-	static _Atomic unsigned long long loads;  /* the loader's count when there was no libpython yet */
-	char name[PATH_MAX];
 	int saved = errno;
-	unsigned long long now = 0;
-	if (py.version)
-		return;
-	dl_iterate_phdr(count_loads, &now);
-	if (atomic_exchange(&loads, now) == now)
-		return;
-	if (!attach(default_symbol) && dl_iterate_phdr(find_library, name)) {
-		late_library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+	if (!py.version && !attach(default_symbol) && library) {
+		/* Never given back: our tables point into it from now on. */
+		late_library = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
 		if (late_library)
 			attach(late_symbol);
 	}

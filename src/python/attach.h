@@ -9,8 +9,9 @@
  * from the callback that runs last among the main interpreter's atexit callbacks, with the GIL. */
 void python_init(void (*at_exit)(void));
 
-/* python_late - a libpython may have been dlopened since (call at rare events: a registration, a snapshot). */
-void python_late(void);
+/* python_late - a libpython may have been dlopened since the start. @library: its path as the loader knows it, or NULL
+ * to look among the global symbols only. Calls the loader: not where its lock may be held for ever. */
+void python_late(const char *library);
 
 /* python_can_look - this thread holds the GIL (3.13t: is attached) of an initialised, not finalised interpreter. */
 bool python_can_look(void);

@@ -100,6 +100,8 @@ static int closings(struct findings *findings)
 {
 	for (uint32_t i = 0; i < closings_count(); i++) {
 		const struct closing *closing = closings_get(i);
+		if (!closing_in_fork(closing))
+			continue;
 		const char *module = module_name(closing->module);
 		char text[1024];
 		snprintf(text, sizeof text, "dlclose of %s", module ? module : "a library");

@@ -45,9 +45,10 @@ void snapshot_init(void)
 	state.ready = true;
 }
 
-void snapshot_child(void)
+void snapshot_child(bool successor)
 {
-	tree_child();
+	if (!successor)
+		tree_child();
 	seen_child();
 	lock_reset(&state.lock);
 	state.running = NULL;

@@ -23,7 +23,8 @@ int snapshot_take(enum snapshot_trigger trigger, const char *label);
 bool snapshot_before_leaving(void);
 void snapshot_after_leaving(void);
 
-/* snapshot_child - in a fork's child: a report of its own may be due. Signal: safe. */
-void snapshot_child(void);
+/* snapshot_child - in a fork's child: a report of its own may be due. @successor: it carries on as what its parent was
+ * (daemon(3) ends the parent where no hook sees it): the root of a tree stays one. Signal: safe. */
+void snapshot_child(bool successor);
 
 #endif
