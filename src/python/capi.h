@@ -103,6 +103,7 @@ struct module_slot {
 	X(pyobject *, PyTuple_Pack, (intptr_t, ...)) \
 	X(int, PyDict_Next, (pyobject *, intptr_t *, pyobject **, pyobject **)) \
 	X(pyobject *, PyDict_GetItemString, (pyobject *, const char *)) \
+	X(int, PyDict_DelItemString, (pyobject *, const char *)) \
 	X(pyobject *, PyUnicode_InternFromString, (const char *)) \
 	X(int, PyUnicode_CompareWithASCIIString, (pyobject *, const char *)) \
 	X(const char *, PyUnicode_AsUTF8AndSize, (pyobject *, intptr_t *)) \

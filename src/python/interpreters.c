@@ -142,9 +142,13 @@ void interpreters_begin(pyobject *module, fastcall_fn real)
 	struct interpreter *interpreter = new_entry();
 	if (!interpreter)
 		return;
+	bool had_gc = py.PyDict_GetItemString(py.PyImport_GetModuleDict(), "gc") != NULL;
 	if (!find_lists(interpreter, module, real))
 		interpreter->problem = "the interpreter's lists of fork callables were not found";
 	interpreter->hidden = freeze_count();
+	/* atexit has to stay: before 3.10 the interpreter keeps only a borrowed reference to it. */
+	if (!had_gc && py.PyDict_DelItemString(py.PyImport_GetModuleDict(), "gc") < 0)
+		py.PyErr_Clear();
 	atomic_fetch_add(&count, 1);
 	if (!register_callback())
 		interpreter->problem = "the last atexit callback could not be registered";

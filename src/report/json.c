@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "base/os.h"
 
 
 json_t *json_text(const char *text)
@@ -36,14 +36,10 @@ json_t *json_id(uint32_t id)
 
 json_t *json_time(uint64_t time_ns)
 {
+	char text[OS_UTC_ROOM];
 	if (time_ns == 0)
 		return json_null();
-	time_t seconds = (time_t)(time_ns / 1000000000u);
-	struct tm utc;
-	char date[64], text[96];
-	gmtime_r(&seconds, &utc);
-	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text, sizeof text, "%s.%06uZ", date, (unsigned)(time_ns % 1000000000u / 1000u));
+	os_utc(time_ns, text);
 	return json_string(text);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/os.h"
 #include "ledger/registrations.h"
@@ -39,7 +38,9 @@ static const char *analyse(struct material *material, struct analysis *analysis)
 	if (result == 0)
 		return NULL;
 	material->analysis = NULL;
-	snprintf(text, sizeof text, "the analysis of the Python heap failed: %s", strerror(-result));
+	/* Not strerror: another thread may have held the lock of libc's translations. */
+	snprintf(text, sizeof text, "the analysis of the Python heap failed: %s (error %d)",
+		 result == -ENOMEM ? "out of memory" : "inconsistent heap", -result);
 	return text;
 }
 
