@@ -84,7 +84,9 @@ static const char *strength_name(const struct registration *record, const struct
 
 static const char *removal_name(const struct registration *record)
 {
-	static const char *const names[] = {NULL, "dlclose", "interpreter-end"};
+	static const char *const names[] = {
+		[REMOVED_DLCLOSE] = "dlclose", [REMOVED_INTERPRETER] = "interpreter-end", [REMOVED_REFUSED] = "refused",
+	};
 	return names[record->removed];
 }
 
