@@ -7,31 +7,7 @@
 
 #include "python/peel.h"
 #include "python/registry.h"
-
-static int compare_numbers(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	return (a > b) - (a < b);
-}
-
-static int compare_cuts(const void *left, const void *right)
-{
-	const struct cut_edge *a = left, *b = right;
-	if (a->from != b->from)
-		return a->from < b->from ? -1 : 1;
-	return (a->to > b->to) - (a->to < b->to);
-}
-
-static uint32_t drop_doubles(uint32_t *numbers, uint32_t count)
-{
-	uint32_t kept = 0;
-	if (count)
-		qsort(numbers, count, sizeof *numbers, compare_numbers);
-	for (uint32_t i = 0; i < count; i++)
-		if (kept == 0 || numbers[kept - 1] != numbers[i])
-			numbers[kept++] = numbers[i];
-	return kept;
-}
+#include "report/numbers.h"
 
 struct owner *analysis_owner(const struct analysis *analysis, uint32_t node)
 {
@@ -50,23 +26,23 @@ struct owner *analysis_owner(const struct analysis *analysis, uint32_t node)
 static int gather_owners(struct analysis *analysis)
 {
 	const struct heap *heap = &analysis->heap;
+	struct numbers nodes = {0};
 	uint32_t total = 0;
-	for (uint32_t i = 0; i < heap->registration_count; i++)
+	bool good = true;
+	for (uint32_t i = 0; i < heap->registration_count; i++) {
 		total += heap->registrations[i].owner_count;
-	uint32_t *nodes = malloc((total + 1) * sizeof *nodes);
-	analysis->links = malloc((total + 1) * sizeof *analysis->links);
-	if (!nodes || !analysis->links)
-		return free(nodes), -ENOMEM;
-	for (uint32_t i = 0, at = 0; i < heap->registration_count; i++)
-		for (uint32_t j = 0; j < heap->registrations[i].owner_count; j++)
-			nodes[at++] = heap->registrations[i].owners[j];
-	uint32_t count = drop_doubles(nodes, total);
-	analysis->owners = calloc(count + 1, sizeof *analysis->owners);
-	analysis->owner_count = analysis->owners ? count : 0;
+		for (uint32_t j = 0; j < heap->registrations[i].owner_count && good; j++)
+			good = numbers_add(&nodes, heap->registrations[i].owners[j]);
+	}
+	numbers_sort(&nodes);
+	analysis->links = malloc((total + (size_t)1) * sizeof *analysis->links);
+	analysis->owners = calloc(nodes.count + (size_t)1, sizeof *analysis->owners);
+	good = good && analysis->links && analysis->owners;
+	analysis->owner_count = good ? nodes.count : 0;
 	for (uint32_t i = 0; i < analysis->owner_count; i++)
-		analysis->owners[i].node = nodes[i];
-	free(nodes);
-	return analysis->owners ? 0 : -ENOMEM;
+		analysis->owners[i].node = nodes.items[i];
+	numbers_free(&nodes);
+	return good ? 0 : -ENOMEM;
 }
 
 static void link_owners(struct analysis *analysis)
@@ -129,7 +105,7 @@ static int find_cuts(struct analysis *analysis)
 		return -ENOMEM;
 	if (analysis->cut_count) {
 		memcpy(analysis->cuts, analysis->owner_cuts, analysis->cut_count * sizeof *analysis->cuts);
-		qsort(analysis->cuts, analysis->cut_count, sizeof *analysis->cuts, compare_cuts);
+		cuts_sort(analysis->cuts, analysis->cut_count);
 	}
 	return 0;
 }

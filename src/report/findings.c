@@ -9,45 +9,6 @@
 #include "forkheld/report.h"
 #include "ledger/strings.h"
 
-bool numbers_add(struct numbers *numbers, uint32_t number)
-{
-	if (numbers->count && numbers->items[numbers->count - 1] == number)
-		return true;
-	if (numbers->count == numbers->room) {
-		uint32_t room = numbers->room ? 2 * numbers->room : 8;
-		void *larger = realloc(numbers->items, room * sizeof *numbers->items);
-		if (!larger)
-			return false;
-		numbers->items = larger;
-		numbers->room = room;
-	}
-	numbers->items[numbers->count++] = number;
-	return true;
-}
-
-void numbers_free(struct numbers *numbers)
-{
-	free(numbers->items);
-	*numbers = (struct numbers){0};
-}
-
-static int compare_numbers(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	return (a > b) - (a < b);
-}
-
-static void sort_numbers(struct numbers *numbers)
-{
-	uint32_t kept = 0;
-	if (numbers->count)
-		qsort(numbers->items, numbers->count, sizeof *numbers->items, compare_numbers);
-	for (uint32_t i = 0; i < numbers->count; i++)
-		if (kept == 0 || numbers->items[kept - 1] != numbers->items[i])
-			numbers->items[kept++] = numbers->items[i];
-	numbers->count = kept;
-}
-
 /* FNV-1a over the parts, with a separator that no part contains. */
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -99,8 +60,8 @@ struct frame registration_site(const struct registration *record)
 
 static void settle(struct finding *finding)
 {
-	sort_numbers(&finding->registrations);
-	sort_numbers(&finding->objects);
+	numbers_sort(&finding->registrations);
+	numbers_sort(&finding->objects);
 	finding->inherited = finding->registrations.count > 0;
 	for (uint32_t i = 0; i < finding->registrations.count; i++) {
 		const struct registration *record = registrations_get(finding->registrations.items[i]);

@@ -8,11 +8,7 @@
 #include "ledger/registrations.h"
 #include "ledger/stacks.h"
 #include "report/analysis.h"
-
-struct numbers {
-	uint32_t *items;
-	uint32_t count, room;
-};
+#include "report/numbers.h"
 
 struct finding {
 	const char *rule, *name, *level;
@@ -45,8 +41,6 @@ struct frame registration_site(const struct registration *record);
 /* Grouping, for the rule files. findings_group: the finding of this rule, level and key, made on first sight. */
 struct finding *findings_group(struct findings *findings, const char *rule, const char *name, const char *level,
 			       const char *type, const char *callable, const char *holder);
-bool numbers_add(struct numbers *numbers, uint32_t number);
-void numbers_free(struct numbers *numbers);
 
 /* findings_python: FH001 - FH003; findings_ledger: FH004, FH006 - FH008. */
 int findings_python(struct findings *findings, struct analysis *analysis, struct path_search *search);

@@ -106,20 +106,6 @@ static int owner_finding(struct findings *findings, struct analysis *analysis, s
 	return add_owner(finding, analysis, owner);
 }
 
-static int compare_cuts(const void *left, const void *right)
-{
-	const struct cut_edge *a = left, *b = right;
-	if (a->from != b->from)
-		return a->from < b->from ? -1 : 1;
-	return (a->to > b->to) - (a->to < b->to);
-}
-
-static int compare_indexes(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	return (a > b) - (a < b);
-}
-
 /* What dies when all of the finding's registrations and containers go. */
 static int measure(struct finding *finding, struct analysis *analysis)
 {
@@ -136,9 +122,8 @@ static int measure(struct finding *finding, struct analysis *analysis)
 			cuts[cut_count++] = analysis->owner_cuts[owner->first_cut + j];
 	}
 	if (result == 0 && dropped.count) {
-		qsort(dropped.items, dropped.count, sizeof *dropped.items, compare_indexes);
-		if (cut_count)
-			qsort(cuts, cut_count, sizeof *cuts, compare_cuts);
+		numbers_sort(&dropped);
+		cuts_sort(cuts, cut_count);
 		struct freed freed;
 		result = analysis_freed(analysis, dropped.items, dropped.count, cuts, cut_count, &freed);
 		finding->bytes = freed.bytes;
