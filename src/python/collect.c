@@ -213,19 +213,6 @@ int heap_collect(struct heap *heap)
 	return heap->error || heap->sizes ? heap->error : -ENOMEM;
 }
 
-void heap_finish(struct heap *heap)
-{
-	for (uint32_t i = 0; i < heap->registration_count; i++)
-		free(heap->registrations[i].owners);
-	free(heap->registrations);
-	free(heap->objects);
-	free(heap->explained);
-	free(heap->sizes);
-	node_map_finish(&heap->map);
-	graph_finish(&heap->graph);
-	memset(heap, 0, sizeof *heap);
-}
-
 uint32_t heap_node(const struct heap *heap, const pyobject *object)
 {
 	uint32_t entry = node_map_get(&heap->map, object);

@@ -53,9 +53,8 @@ struct heap {
 
 /* heap_collect - registrations, lists and objects of all interpreters. With the GIL, in the frozen copy. After it the
  * graph has its edges, flags NODE_ROOT, NODE_REGISTRATION, NODE_NAMESPACE and our own bits.
- * Return: 0 or a negative errno. Owner: caller, heap_finish. */
+ * Return: 0 or a negative errno. Given back with the copy's heap. */
 int heap_collect(struct heap *heap);
-void heap_finish(struct heap *heap);
 
 /* heap_node - the node of @object, or NODE_NONE. */
 uint32_t heap_node(const struct heap *heap, const pyobject *object);
@@ -66,7 +65,6 @@ uint64_t heap_size(void *heap, uint32_t node);
 
 /* node_map - internal to collection; 0 is "not there". */
 int node_map_init(struct node_map *map);
-void node_map_finish(struct node_map *map);
 uint32_t *node_map_slot(struct node_map *map, const void *address);
 uint32_t node_map_get(const struct node_map *map, const void *address);
 

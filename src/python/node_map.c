@@ -20,17 +20,6 @@ int node_map_init(struct node_map *map)
 	return map->regions ? 0 : -1;
 }
 
-void node_map_finish(struct node_map *map)
-{
-	for (size_t i = 0; map->regions && i < (size_t)1 << TOP_BITS; i++) {
-		for (size_t j = 0; map->regions[i] && j < (size_t)1 << MIDDLE_BITS; j++)
-			free(map->regions[i][j]);
-		free(map->regions[i]);
-	}
-	free(map->regions);
-	map->regions = NULL;
-}
-
 static size_t part(const void *address, int shift, int bits)
 {
 	return (uintptr_t)address >> shift & (((uintptr_t)1 << bits) - 1);

@@ -297,17 +297,3 @@ int analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t 
 	*freed = tally.freed;
 	return result < 0 ? (int)result : 0;
 }
-
-void analysis_finish(struct analysis *analysis)
-{
-	dominators_finish(&analysis->dominators);
-	reach_scratch_free(analysis->scratch);
-	free(analysis->reach);
-	free(analysis->parent);
-	free(analysis->candidates);
-	free(analysis->owners);
-	free(analysis->links);
-	free(analysis->cuts);
-	free(analysis->owner_cuts);
-	heap_finish(&analysis->heap);
-}

@@ -43,7 +43,8 @@ struct analysis {
 	struct freed fork_only, joint;   /* without plumbing */
 };
 
-/* analysis_run - collect and judge. With the GIL. Return: 0 or a negative errno. Owner: caller, analysis_finish. */
+/* analysis_run - collect and judge. With the GIL. Return: 0 or a negative errno. What it allocates is
+ * given back with the copy's heap, as a whole. */
 int analysis_run(struct analysis *analysis);
 
 /* analysis_owner - the owner at @node, or NULL. */
@@ -59,7 +60,5 @@ struct freed analysis_frees(struct analysis *analysis, uint32_t index);
  * without plumbing. Return: 0 or -ENOMEM. */
 int analysis_freed(struct analysis *analysis, const uint32_t *dropped, uint32_t drops, const struct cut_edge *cut,
 		   uint32_t cuts, struct freed *freed);
-
-void analysis_finish(struct analysis *analysis);
 
 #endif

@@ -96,13 +96,3 @@ int findings_make(struct findings *findings, struct analysis *analysis, struct p
 		qsort(findings->list, findings->count, sizeof *findings->list, compare);
 	return result;
 }
-
-void findings_finish(struct findings *findings)
-{
-	for (uint32_t i = 0; i < findings->count; i++) {
-		numbers_free(&findings->list[i].registrations);
-		numbers_free(&findings->list[i].objects);
-	}
-	free(findings->list);
-	*findings = (struct findings){0};
-}

@@ -30,9 +30,8 @@ struct findings {
 };
 
 /* findings_make - all rules. @analysis: NULL without Python's heap. Order: rule, bytes descending, fingerprint.
- * Return: 0 or -ENOMEM. Owner: caller, findings_finish. */
+ * Return: 0 or -ENOMEM. Given back with the copy's heap. */
 int findings_make(struct findings *findings, struct analysis *analysis, struct path_search *search);
-void findings_finish(struct findings *findings);
 
 /* registration_site - where a registration was made: its innermost Python frame, else its innermost native one;
  * function NULL where it is not known. */
