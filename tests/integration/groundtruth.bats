@@ -76,3 +76,16 @@ holds() {
 	done
 	[ -n "$shown" ] || lacks "no CPython with its headers"
 }
+
+@test "random heaps: what is reported, and what each registration frees alone, is what dies" {
+	local python directory shown=
+	for python in $(pythons); do
+		directory=$(deaths "$python") || continue
+		echo "$python"
+		measure "$python" "$directory" random 1 9 >measured
+		holds '.wrong == []' measured
+		holds '.reported.bytes >= 0.97 * .dead.bytes and .reported.objects >= 0.90 * .dead.objects' measured
+		shown=1
+	done
+	[ -n "$shown" ] || lacks "no CPython with its headers"
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paired runs: the same command with and without the library in turn, the order changing from pair to pair, so that what
+else the machine does falls on both alike. Medians of the pairs' ratios and differences; every single time is kept.
+"""
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def environment(library, directory, **more):
+    """The environment of a run; without library if that is None."""
+    clean = {key: value for key, value in os.environ.items()
+             if not key.startswith(("FORKHELD_", "PYTHON", "LD_PRELOAD"))}
+    clean.update(PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0", **more)
+    if library:
+        clean.update(LD_PRELOAD=library, FORKHELD_OUTPUT=os.path.join(directory, "report.%n.%p.json"))
+    return clean
+
+
+def seconds(command, library, directory):
+    """From start to end of one run, its output thrown away."""
+    start = time.perf_counter()
+    subprocess.run(command, env=environment(library, directory), cwd=directory, check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def measure(command, library, pairs):
+    """The times of so many pairs, and what they come to."""
+    plain, preloaded = [], []
+    for number in range(-1, pairs):
+        with tempfile.TemporaryDirectory() as directory:
+            order = [(None, plain), (library, preloaded)]
+            for which, times in order if number % 2 else reversed(order):
+                taken = seconds(command, which, directory)
+                if number >= 0:  # the first pair warms the caches
+                    times.append(taken)
+            assert any(name.startswith("report.") for name in os.listdir(directory)), "no report"
+    return {
+        "command": command,
+        "pairs": pairs,
+        "median_ratio": statistics.median(b / a for a, b in zip(plain, preloaded)),
+        "median_difference_ms": 1000 * statistics.median(b - a for a, b in zip(plain, preloaded)),
+        "median_plain_ms": 1000 * statistics.median(plain),
+        "plain_s": [round(each, 6) for each in plain],
+        "preloaded_s": [round(each, 6) for each in preloaded],
+    }
+
+
+def machine(python):
+    """What the numbers depend on."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown")
+    version = subprocess.check_output([python, "-I", "-c", "import sys; print(sys.version.split()[0])"], text=True)
+    return {"python": version.strip(), "cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
+            "load": os.getloadavg()[0]}
+
+
+def arguments():
+    """PYTHON LIBRARY OUTPUT [NUMBER] of every bench here."""
+    if len(sys.argv) not in (4, 5):
+        sys.exit("usage: %s PYTHON LIBRARY OUTPUT.json [PAIRS]" % os.path.basename(sys.argv[0]))
+    python, library, output = sys.argv[1:4]
+    return python, os.path.abspath(library), output, int(sys.argv[4]) if len(sys.argv) == 5 else None
+
+
+def save(output, python, results):
+    """Write them with what they depend on; print the medians. Interpreter and scripts by their last names."""
+    for each in results.values():
+        if "command" in each:
+            each["command"] = [os.path.basename(word) if "/" in word else word for word in each["command"]]
+    with open(output, "w", encoding="utf-8") as file:
+        json.dump({"machine": machine(python), "results": results}, file, indent=1)
+        file.write("\n")
+    for name, each in results.items():
+        print(name, {key: round(value, 4) for key, value in each.items() if isinstance(value, (int, float))})
