@@ -6,7 +6,7 @@ def points: (.stdout // "") | split("\n") | map(select(test("^(not )?ok\\b")));
 def is_skip: test("# *skip"; "i");
 def is_todo: test("# *todo"; "i");
 def told($kind; $name; $line): {kind: $kind, text: "\($kind): \($name): \($line)"};
-[ .[] as $test | ($test.name | sub("^.* / "; "")) as $name | ($test | points) as $points |
+[ .[] as $test | ($test.name | sub("^.*( / |:)"; "")) as $name | ($test | points) as $points |
 	if ($points | length) > 0 then
 		( $points[] |
 			if is_skip then told("skipped"; $name; sub("^(not )?ok +[0-9]+ *"; ""))

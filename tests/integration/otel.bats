@@ -4,6 +4,7 @@
 # library, by weak references and the interpreter's own counts; then the report must say exactly that.
 
 load common
+load ../otel
 
 READER=opentelemetry/sdk/metrics/_internal/export/__init__.py
 SPANS=opentelemetry/sdk/trace/export/__init__.py
@@ -48,8 +49,7 @@ environment() {
 		[ -f "$venv/complete" ] && exit 0
 		rm -rf "$venv"
 		pip=$(installer "$1" "$name") && "$1" -m venv --without-pip "$venv" >&2 &&
-			"$pip" -m pip --python "$venv/bin/python" install -q --disable-pip-version-check "opentelemetry-sdk==$2" \
-				"opentelemetry-exporter-otlp-proto-http==$2" >"$venv/pip.log" 2>&1 &&
+			otel_install "$pip" "$venv/bin/python" "$2" >"$venv/pip.log" &&
 			touch "$venv/complete"
 	) 3>&- || { cat "$venv/pip.log" >&2; return 1; }
 	echo "$venv/bin/python"
@@ -63,7 +63,7 @@ setup_file() {
 		done
 	done >"$BATS_FILE_TMPDIR/wanted"
 	# Three at a time: half of it is waiting for the network.
-	export -f environment installer
+	export -f environment installer otel_install
 	xargs -r -P 3 -n 2 bash -c 'environment "$1" "$2" >/dev/null 2>"$0.$$" || mv "$0.$$" "$0"' "$BATS_FILE_TMPDIR/missing" \
 		<"$BATS_FILE_TMPDIR/wanted" 3>&-
 }
