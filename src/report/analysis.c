@@ -234,6 +234,8 @@ int analysis_run(struct analysis *analysis)
 	if (result == 0)
 		result = dominators_compute(&analysis->heap.graph, &analysis->dominators);
 	if (result == 0)
+		result = dominators_number(&analysis->dominators);
+	if (result == 0)
 		result = gather_owners(analysis);
 	if (result < 0)
 		return result;

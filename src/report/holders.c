@@ -11,7 +11,8 @@
 #include "python/registry.h"
 #include "retention/path.h"
 
-#define CHAIN_MAX 4096u
+/* A path beyond this is not followed: only its start and its last step are told. */
+#define CHAIN_MAX 512u
 /* A longer path is shown by its start and its end. */
 #define CHAIN_SHOWN 24u
 
@@ -25,6 +26,7 @@ struct chain {
 	const struct analysis *analysis;
 	uint32_t nodes[CHAIN_MAX + 1];
 	uint32_t count;
+	bool cut_off;  /* too long: only the last step is here */
 };
 
 struct path_search *holders_search(struct analysis *analysis)
@@ -217,8 +219,18 @@ static void describe_chain(const struct chain *chain, struct holder *holder)
 	for (uint32_t at = 1; at + 1 < chain->count; at++)
 		if (heap->graph.flags[chain->nodes[at]] & NODE_NAMESPACE)
 			first = at;
-	holder->kind = kind_names[kind_of(chain)];
-	start_tokens(chain, holder, first);
+	int kind = kind_of(chain);
+	bool fork_only = chain->analysis->reach[holder->referrer] == REACH_FORK;
+	if (chain->cut_off && kind == KIND_C_REFERENCE) {
+		/* A step out of nowhere: what it comes from is known all the same. */
+		kind = fork_only ? KIND_FORK_REGISTRATION : KIND_INSTANCE;
+		token(holder, fork_only ? "fork registration" : "...");
+		if (fork_only)
+			token(holder, "...");
+	} else {
+		start_tokens(chain, holder, first);
+	}
+	holder->kind = kind_names[kind];
 	edge_tokens(chain, holder, first);
 }
 
@@ -239,7 +251,8 @@ static void own_chain(struct chain *chain, uint32_t referrer, uint32_t owner)
 static void outside_chain(struct chain *chain, struct path_search *search, uint32_t referrer, uint32_t owner)
 {
 	int64_t count = path_to(search, referrer, owner, chain->nodes, CHAIN_MAX);
-	if (count <= 0 || count > CHAIN_MAX) {
+	chain->cut_off = count <= 0 || count > CHAIN_MAX;
+	if (chain->cut_off) {
 		chain->nodes[0] = referrer;
 		count = 1;
 	}
@@ -253,6 +266,7 @@ void holder_through(struct analysis *analysis, struct path_search *search, uint3
 	*holder = (struct holder){.registration = REGISTRATION_NONE, .referrer = referrer};
 	holder->own = dominators_above(&analysis->dominators, node, referrer);
 	chain.analysis = analysis;
+	chain.cut_off = false;
 	if (holder->own)
 		own_chain(&chain, referrer, node);
 	else

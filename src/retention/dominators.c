@@ -47,6 +47,8 @@ void dominators_finish(struct dominators *dominators)
 	free(dominators->parent);
 	free(dominators->first_child);
 	free(dominators->next_sibling);
+	free(dominators->enter);
+	free(dominators->leave);
 	memset(dominators, 0, sizeof(*dominators));
 }
 
@@ -69,8 +71,53 @@ void dominators_visit(const struct dominators *dominators, uint32_t node, void (
 	}
 }
 
+/* All of the tree below @top, from @clock on. Return: the clock afterwards. */
+static uint32_t number_tree(struct dominators *dominators, uint32_t top, uint32_t clock)
+{
+	uint32_t node = top;
+
+	for (;;) {
+		dominators->enter[node] = clock++;
+		if (dominators->first_child[node] != NODE_NONE) {
+			node = dominators->first_child[node];
+			continue;
+		}
+		dominators->leave[node] = clock;
+		while (node != top && dominators->next_sibling[node] == NODE_NONE) {
+			node = dominators->parent[node];
+			dominators->leave[node] = clock;
+		}
+		if (node == top)
+			return clock;
+		node = dominators->next_sibling[node];
+	}
+}
+
+int dominators_number(struct dominators *dominators)
+{
+	size_t size = ((size_t)dominators->nodes + 1) * sizeof(uint32_t);
+	uint32_t clock = 0;
+
+	dominators->enter = malloc(size);
+	dominators->leave = malloc(size);
+	if (!dominators->enter || !dominators->leave) {
+		free(dominators->enter);
+		free(dominators->leave);
+		dominators->enter = dominators->leave = NULL;
+		return -ENOMEM;
+	}
+	/* What nothing reaches stands alone: it dominates itself. */
+	for (uint32_t node = 0; node < dominators->nodes; node++)
+		if (dominators->parent[node] >= NODE_VIRTUAL_FORK)
+			clock = number_tree(dominators, node, clock);
+	return 0;
+}
+
 bool dominators_above(const struct dominators *dominators, uint32_t above, uint32_t node)
 {
+	if (dominators->enter && above < dominators->nodes && node < dominators->nodes)
+		return dominators->enter[above] <= dominators->enter[node] &&
+		       dominators->enter[node] < dominators->leave[above];
 	while (node != above) {
 		if (node >= NODE_VIRTUAL_FORK)
 			return false;

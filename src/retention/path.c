@@ -35,13 +35,18 @@ void path_search_free(struct path_search *search)
 	free(search);
 }
 
-/* Length of reach_mark's path to @node, or 0 if it passes @avoid or starts at what only @avoid keeps. */
-static uint32_t marked_length(const struct path_map *map, uint32_t node, uint32_t avoid)
+/* A search that has not found a way by then is not worth its time: owners are many. */
+#define SEARCH_MAX 50000u
+
+/* Length of reach_mark's path to @node, or 0 if it passes @avoid or starts at what only @avoid keeps. One that is longer
+ * than @room is not followed to its end. */
+static uint32_t marked_length(const struct path_map *map, uint32_t node, uint32_t avoid, uint32_t room)
 {
 	uint32_t length = 1;
 
 	for (; node != avoid && map->parent[node] != NODE_NONE; node = map->parent[node])
-		length++;
+		if (++length > room)
+			return length;
 	return node == avoid || dominators_above(map->dominators, avoid, node) ? 0 : length;
 }
 
@@ -76,7 +81,7 @@ static int search_back(struct path_search *search, uint32_t node, uint32_t avoid
 	int r = see(search, node, node);
 
 	*start = NODE_NONE;
-	for (uint32_t head = 0; head < search->count && r >= 0; head++) {
+	for (uint32_t head = 0; head < search->count && head < SEARCH_MAX && r >= 0; head++) {
 		uint32_t here = search->seen[head], end = graph->reverse_first[here + 1];
 
 		if (starts(map, here)) {
@@ -117,7 +122,7 @@ int64_t path_to(struct path_search *search, uint32_t node, uint32_t avoid, uint3
 
 	if (map->reach[node] == REACH_NONE || (avoid != NODE_NONE && dominators_above(map->dominators, avoid, node)))
 		return 0;
-	length = marked_length(map, node, avoid);
+	length = marked_length(map, node, avoid, room);
 	if (length) {
 		for (uint32_t place = length; place-- > 0 && length <= room; node = map->parent[node])
 			path[place] = node;

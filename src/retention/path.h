@@ -21,9 +21,9 @@ void path_search_free(struct path_search *search);
 /* path_to - a path to @node that does not pass @avoid (NODE_NONE: nothing to avoid): from a namespace, a NODE_ROOT
  * or a registration that lives without @avoid, to @node inclusive. reach_mark's own where that will do, else the
  * shortest that searching backwards finds; nothing that @avoid dominates is entered. Written to @path if it has at
- * most @room nodes. Cost: the length of the path and the depth of its start in the dominator tree; searching, the
- * sources on the way. Return: number of nodes of the path, 0 if there is none (garbage, or @avoid dominates @node),
- * or -ENOMEM. */
+ * most @room nodes. Cost: @room at most; searching, the sources on the way, of which it gives up after some ten
+ * thousand; and what dominators_above costs. Return: number of nodes of the path (more than @room: at least so
+ * many), 0 if there is none (garbage, @avoid dominates @node, given up), or -ENOMEM. */
 int64_t path_to(struct path_search *search, uint32_t node, uint32_t avoid, uint32_t *path, uint32_t room);
 
 #endif

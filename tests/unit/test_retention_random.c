@@ -111,6 +111,11 @@ static void check_dominators(const struct graph *graph, uint64_t *state)
 		for (uint32_t child = tree.first_child[node]; child != NODE_NONE; child = tree.next_sibling[child])
 			CHECK(tree.next_sibling[child] > child);
 	}
+	CHECK(dominators_number(&tree) == 0);
+	for (uint32_t node = 0; node < graph->nodes; node++)
+		for (uint32_t other = 0; other < graph->nodes; other++)
+			CHECK(dominators_above(&tree, other, node) ==
+			      (alive[node] ? below[other] >> node & 1 : other == node));
 	while (count < graph->nodes && random_below(state, 8))
 		wanted[count++] = random_below(state, graph->nodes);
 	CHECK(dominators_retained(&tree, wanted, count, size_of, asked, objects, bytes) == 0);
