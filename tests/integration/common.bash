@@ -33,19 +33,22 @@ common_teardown() {
 	fi
 }
 
-# preloaded [NAME=VALUE...] CMD... - run CMD with the library, in the test's directory, with no FORKHELD_ variable but
-# those given here. Its status, stdout and stderr are CMD's: use it bare or under bats' run.
-preloaded() (
-	cd "$BATS_TEST_TMPDIR" || exit 125
-	exec env -u FORKHELD_LIB -u FORKHELD_BIN -u FORKHELD_OUTPUT -u FORKHELD_OPTIONS -u FORKHELD_TREE \
-		LD_PRELOAD="$FORKHELD_LIB" "$@"
-)
-
-# plain [NAME=VALUE...] CMD... - the same without the library, to compare with.
-plain() (
+# alone [NAME=VALUE...] CMD... - run CMD in the test's directory, with no FORKHELD_ variable but those given here.
+alone() (
 	cd "$BATS_TEST_TMPDIR" || exit 125
 	exec env -u FORKHELD_LIB -u FORKHELD_BIN -u FORKHELD_OUTPUT -u FORKHELD_OPTIONS -u FORKHELD_TREE -u LD_PRELOAD "$@"
 )
+
+# preloaded [NAME=VALUE...] CMD... - the same with the library. Its status, stdout and stderr are CMD's: use it bare or
+# under bats' run.
+preloaded() {
+	alone LD_PRELOAD="$FORKHELD_LIB" "$@"
+}
+
+# plain [NAME=VALUE...] CMD... - the same without the library, to compare with.
+plain() {
+	alone "$@"
+}
 
 # reports - the paths of all reports in the test's directory, one a line.
 reports() {
