@@ -73,19 +73,6 @@ static int enumerate(pyobject *object, void *heap)
 	return ((struct heap *)heap)->error == 0;
 }
 
-static pyobject *call_gc(const char *name)
-{
-	pyobject *gc = py.PyImport_ImportModule("gc");
-	pyobject *function = gc ? attribute(gc, name) : NULL;
-	pyobject *result = function ? py.PyObject_CallObject(function, NULL) : NULL;
-	py.PyErr_Clear();
-	if (function)
-		py.Py_DecRef(function);
-	if (gc)
-		py.Py_DecRef(gc);
-	return result;
-}
-
 static void enumerate_list(struct heap *heap, pyobject *list)
 {
 	for (intptr_t i = 0, size = py.PyList_Size(list); i < size && heap->error == 0; i++)
@@ -93,21 +80,14 @@ static void enumerate_list(struct heap *heap, pyobject *list)
 	py.Py_DecRef(list);
 }
 
-static void collect_objects(struct heap *heap)
+static void collect_objects(struct heap *heap, const struct interpreter *interpreter)
 {
-	pyobject *frozen = call_gc("get_freeze_count");
-	if (frozen) {
-		uint32_t current = interpreters_current();
-		uint64_t start = current == INTERPRETER_NONE ? 0 : interpreters_get(current)->hidden;
-		uint64_t now = py.PyLong_AsSize_t(frozen);
-		heap->hidden = now > start ? now - start : 0;
-		py.Py_DecRef(frozen);
-	}
+	heap->hidden = interpreters_hidden(interpreter);
 	if (py.version >= VISIT_OBJECTS && py.PyUnstable_GC_VisitObjects) {
 		py.PyUnstable_GC_VisitObjects(enumerate, heap);
 		return;
 	}
-	pyobject *list = call_gc("get_objects");
+	pyobject *list = interpreters_gc(interpreter, GC_GET_OBJECTS);
 	if (list)
 		enumerate_list(heap, list);
 	else
@@ -191,6 +171,10 @@ int heap_collect(struct heap *heap)
 	memset(heap, 0, sizeof *heap);
 	heap->registry_node = NODE_NONE;
 	graph_init(&heap->graph);
+	uint32_t current = interpreters_current();
+	if (current == INTERPRETER_NONE)
+		return -ENXIO;
+	const struct interpreter *interpreter = interpreters_get(current);
 	int result = lists_match(heap);
 	if (result < 0 || node_map_init(&heap->map) < 0)
 		return result < 0 ? result : -ENOMEM;
@@ -200,7 +184,7 @@ int heap_collect(struct heap *heap)
 			return heap->error;
 		heap->objects[heap->count++] = NULL;
 	}
-	collect_objects(heap);
+	collect_objects(heap, interpreter);
 	if (heap->error == 0)
 		collect_edges(heap);
 	if (heap->error == 0)

@@ -51,29 +51,50 @@ static pyobject *keyword_names(void)
 	return tuple;
 }
 
+static void drop(pyobject **objects, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (objects[i])
+			py.Py_DecRef(objects[i]);
+		objects[i] = NULL;
+	}
+}
+
+static void hold_gc(struct interpreter *interpreter, pyobject *gc)
+{
+#define GC_FUNCTION_NAME(name, text) text,
+	static const char *const names[] = {GC_FUNCTIONS(GC_FUNCTION_NAME)};
+	for (unsigned i = 0; i < GC_FUNCTION_COUNT && gc; i++) {
+		interpreter->gc[i] = attribute(gc, names[i]);
+		/* Somebody's own function would be host code. */
+		if (interpreter->gc[i] && !object_is(interpreter->gc[i], py.PyCFunction_Type))
+			drop(&interpreter->gc[i], 1);
+	}
+}
+
+pyobject *interpreters_gc(const struct interpreter *interpreter, enum gc_function function)
+{
+	pyobject *callable = interpreter->gc[function];
+	pyobject *result = callable ? py.PyObject_CallObject(callable, NULL) : NULL;
+	if (!result)
+		py.PyErr_Clear();
+	return result;
+}
+
 static bool find_lists(struct interpreter *interpreter, pyobject *module, fastcall_fn real)
 {
 	pyobject *sentinels[PHASES], *names = keyword_names();
 	for (int i = 0; i < PHASES; i++)
 		sentinels[i] = py.PyCFunction_NewEx(&sentinel_def, NULL, NULL);
 	bool found = false;
-	pyobject *done = real(module, sentinels, 0, names);
-	pyobject *gc = done ? py.PyImport_ImportModule("gc") : NULL;
-	pyobject *get_referrers = gc ? attribute(gc, "get_referrers") : NULL;
-	if (get_referrers) {
-		pyobject *referrers = py.PyObject_CallFunctionObjArgs(get_referrers, sentinels[0], sentinels[1],
-								      sentinels[2], NULL);
-		if (referrers) {
-			found = match_lists(interpreter, referrers, sentinels);
-			py.Py_DecRef(referrers);
-		}
-		py.Py_DecRef(get_referrers);
-	}
+	pyobject *done = real(module, sentinels, 0, names), *get_referrers = interpreter->gc[GC_GET_REFERRERS];
+	pyobject *referrers = done && get_referrers
+		? py.PyObject_CallFunctionObjArgs(get_referrers, sentinels[0], sentinels[1], sentinels[2], NULL) : NULL;
+	if (referrers)
+		found = match_lists(interpreter, referrers, sentinels);
 	py.PyErr_Clear();
-	pyobject *drop[] = {gc, done, names, sentinels[0], sentinels[1], sentinels[2]};
-	for (unsigned i = 0; i < sizeof(drop) / sizeof(*drop); i++)
-		if (drop[i])
-			py.Py_DecRef(drop[i]);
+	drop(sentinels, PHASES);
+	drop((pyobject *[]){referrers, done, names}, 3);
 	return found;
 }
 
@@ -82,10 +103,12 @@ static pyobject *last_callback(pyobject *self, pyobject *arguments)
 {
 	(void)self, (void)arguments;
 	uint32_t index = interpreters_current();
-	if (index != INTERPRETER_NONE && !table[index].main)
+	if (index != INTERPRETER_NONE && !table[index].main) {
 		table[index].ended = true;
-	else if (at_exit)
+		drop(table[index].gc, GC_FUNCTION_COUNT);
+	} else if (at_exit) {
 		at_exit();
+	}
 	py.Py_IncRef(py._Py_NoneStruct);
 	return py._Py_NoneStruct;
 }
@@ -100,25 +123,40 @@ static bool register_callback(void)
 	pyobject *done = add && callback ? py.PyObject_CallFunctionObjArgs(add, callback, NULL) : NULL;
 	bool good = done != NULL;
 	py.PyErr_Clear();
-	pyobject *drop[] = {done, callback, add, atexit};
-	for (unsigned i = 0; i < sizeof(drop) / sizeof(*drop); i++)
-		if (drop[i])
-			py.Py_DecRef(drop[i]);
+	drop((pyobject *[]){done, callback, add, atexit}, 4);
 	return good;
 }
 
-static uint64_t freeze_count(void)
+static uint64_t freeze_count(const struct interpreter *interpreter)
 {
-	pyobject *gc = py.PyImport_ImportModule("gc");
-	pyobject *function = gc ? attribute(gc, "get_freeze_count") : NULL;
-	pyobject *count = function ? py.PyObject_CallObject(function, NULL) : NULL;
+	pyobject *count = interpreters_gc(interpreter, GC_FREEZE_COUNT);
 	uint64_t result = count ? py.PyLong_AsSize_t(count) : 0;
-	py.PyErr_Clear();
-	pyobject *drop[] = {count, function, gc};
-	for (unsigned i = 0; i < sizeof(drop) / sizeof(*drop); i++)
-		if (drop[i])
-			py.Py_DecRef(drop[i]);
+	drop(&count, 1);
 	return result;
+}
+
+bool interpreters_pause_gc(void)
+{
+	uint32_t index = interpreters_current();
+	if (index == INTERPRETER_NONE)
+		return false;
+	pyobject *enabled = interpreters_gc(&table[index], GC_IS_ENABLED);
+	bool on = enabled && py.PyObject_IsTrue(enabled) == 1;
+	pyobject *done = on ? interpreters_gc(&table[index], GC_DISABLE) : NULL;
+	drop((pyobject *[]){enabled, done}, 2);
+	return on;
+}
+
+void interpreters_resume_gc(void)
+{
+	pyobject *done = interpreters_gc(&table[interpreters_current()], GC_ENABLE);
+	drop(&done, 1);
+}
+
+uint64_t interpreters_hidden(const struct interpreter *interpreter)
+{
+	uint64_t now = freeze_count(interpreter);
+	return now > interpreter->hidden ? now - interpreter->hidden : 0;
 }
 
 static struct interpreter *new_entry(void)
@@ -142,13 +180,18 @@ void interpreters_begin(pyobject *module, fastcall_fn real)
 	struct interpreter *interpreter = new_entry();
 	if (!interpreter)
 		return;
-	bool had_gc = py.PyDict_GetItemString(py.PyImport_GetModuleDict(), "gc") != NULL;
+	pyobject *modules = py.PyImport_GetModuleDict();
+	bool had_gc = py.PyDict_GetItemString(modules, "gc") != NULL;
+	pyobject *gc = py.PyImport_ImportModule("gc");
+	hold_gc(interpreter, gc);
 	if (!find_lists(interpreter, module, real))
 		interpreter->problem = "the interpreter's lists of fork callables were not found";
-	interpreter->hidden = freeze_count();
+	interpreter->hidden = freeze_count(interpreter);
+	drop(&gc, 1);
 	/* atexit has to stay: before 3.10 the interpreter keeps only a borrowed reference to it. */
-	if (!had_gc && py.PyDict_DelItemString(py.PyImport_GetModuleDict(), "gc") < 0)
-		py.PyErr_Clear();
+	if (!had_gc)
+		py.PyDict_DelItemString(modules, "gc");
+	py.PyErr_Clear();
 	atomic_fetch_add(&count, 1);
 	if (!register_callback())
 		interpreter->problem = "the last atexit callback could not be registered";
@@ -156,12 +199,13 @@ void interpreters_begin(pyobject *module, fastcall_fn real)
 
 void interpreters_late(void)
 {
-	pyobject *posix = py.PyImport_ImportModule("posix");
+	pyobject *modules = py.PyImport_GetModuleDict();
+	pyobject *posix = py.PyDict_GetItemString(modules, "posix");
 	pyobject *function = posix ? attribute(posix, "register_at_fork") : NULL;
 	struct interpreter *interpreter = function ? new_entry() : NULL;
 	if (interpreter) {
-		fastcall_fn real = (fastcall_fn)(void *)py.PyCFunction_GetFunction(function);
-		if (!find_lists(interpreter, posix, real))
+		hold_gc(interpreter, py.PyDict_GetItemString(modules, "gc"));
+		if (!find_lists(interpreter, posix, (fastcall_fn)(void *)py.PyCFunction_GetFunction(function)))
 			interpreter->problem = "the interpreter's lists of fork callables were not found (attached late)";
 		atomic_fetch_add(&count, 1);
 	}

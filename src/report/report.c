@@ -27,8 +27,6 @@ static const char *analyse(struct material *material, struct analysis *analysis)
 		return request->reason ? request->reason : "the analysis was not possible";
 	if (!request->with_python)
 		return "the interpreter could not be looked at: it had ended, or this thread did not hold the GIL";
-	if (interpreters_count() == 0)
-		interpreters_late();
 	int result = analysis_run(analysis);
 	if (result == 0) {
 		material->analysis = analysis;
@@ -60,15 +58,19 @@ int report_make(const struct report_request *request)
 	struct analysis analysis = {0};
 	struct findings findings = {0};
 	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
+	bool python = request->with_python && !attach_problem();
 	ledger_thaw();
+	if (python && interpreters_count() == 0)
+		interpreters_late();
+	bool collecting = python && interpreters_pause_gc();
 	material.retention_problem = analyse(&material, &analysis);
 	handlers_settle();
 	int result = findings_make(&findings, material.analysis, material.search);
 	seen_note(&findings);
-	if (result == 0 && request->findings_only && findings.count == 0)
-		return 0;
-	if (result == 0)
+	if (result == 0 && !(request->findings_only && findings.count == 0))
 		result = publish(&material);
+	if (collecting)
+		interpreters_resume_gc();
 	/* The copy ends here; in place the arena goes as a whole: nothing is worth freeing one by one. */
 	return result;
 }
