@@ -82,7 +82,7 @@ holds() {
 	for python in $(pythons); do
 		directory=$(deaths "$python") || continue
 		echo "$python"
-		measure "$python" "$directory" random 1 9 >measured
+		measure "$python" "$directory" random 1 6 >measured
 		holds '.wrong == []' measured
 		holds '.reported.bytes >= 0.97 * .dead.bytes and .reported.objects >= 0.90 * .dead.objects' measured
 		shown=1
