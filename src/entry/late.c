@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A libpython that is dlopened after the start (embedding, plugins of servers) is not there in the constructor, and its
- * calls of its own functions cannot be seen. But every CPython since 3.7 sets the clock of its condition attribute once,
- * early in Py_Initialize and before it imports anything; hardly anybody else does.
+ * A libpython that is dlopened after the start (embedding, plugins of servers) is not there in the constructor, and
+ * its calls of its own functions cannot be seen. But every CPython since 3.7 sets the clock of its condition
+ * attribute once, early in Py_Initialize and before it imports anything; hardly anybody else does.
  */
 #define _GNU_SOURCE
 #include "entry/late.h"

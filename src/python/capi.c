@@ -102,7 +102,11 @@ const char *text_of(pyobject *object)
 
 pyobject *attribute(pyobject *object, const char *name)
 {
-	pyobject *value = py.PyObject_GetAttrString(object, name);
+	/* Not PyObject_GetAttrString: CPython's cache of type attributes would keep each of its passing strings. */
+	pyobject *text = py.PyUnicode_InternFromString(name);
+	pyobject *value = text ? py.PyObject_GetAttr(object, text) : NULL;
+	if (text)
+		py.Py_DecRef(text);
 	if (!value)
 		py.PyErr_Clear();
 	return value;

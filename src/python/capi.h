@@ -80,7 +80,7 @@ struct module_slot {
 	X(int64_t, PyInterpreterState_GetID, (void *)) \
 	X(pyobject *, PyImport_ImportModule, (const char *)) \
 	X(pyobject *, PyImport_GetModuleDict, (void)) \
-	X(pyobject *, PyObject_GetAttrString, (pyobject *, const char *)) \
+	X(pyobject *, PyObject_GetAttr, (pyobject *, pyobject *)) \
 	X(pyobject *, PyObject_CallObject, (pyobject *, pyobject *)) \
 	X(pyobject *, PyObject_CallFunctionObjArgs, (pyobject *, ...)) \
 	X(int, PyObject_IsTrue, (pyobject *)) \

@@ -10,8 +10,8 @@
 
 #define INTERPRETERS_MAX 256u
 
-/* Functions of the gc module, held from the interpreter's start on: an import runs Python code, which in the frozen copy
- * would wait for ever where another thread had asked for the GIL. */
+/* Functions of the gc module, held from the interpreter's start on: an import runs Python code, which in the frozen
+ * copy would wait for ever where another thread had asked for the GIL. */
 #define GC_FUNCTIONS(X) X(GET_REFERRERS, "get_referrers") X(GET_OBJECTS, "get_objects") \
 	X(FREEZE_COUNT, "get_freeze_count") X(IS_ENABLED, "isenabled") X(DISABLE, "disable") X(ENABLE, "enable")
 #define GC_FUNCTION_INDEX(name, text) GC_##name,
@@ -35,11 +35,13 @@ void interpreters_begin(pyobject *module, fastcall_fn real);
  * found by a search of the whole heap, so only in the frozen copy; imports nothing. */
 void interpreters_late(void);
 
-/* interpreters_gc - call a function of @interpreter's gc module without arguments: C code only. A new reference, or NULL. */
+/* interpreters_gc - call a function of @interpreter's gc module without arguments: C code only. A new reference, or
+ * NULL. */
 pyobject *interpreters_gc(const struct interpreter *interpreter, enum gc_function function);
 
-/* interpreters_pause_gc - no collection from now on: before 3.12 any allocation of ours could start one, which would run
- * finalizers and free what the graph names. Return: true if it was on, for interpreters_resume_gc. With the GIL. */
+/* interpreters_pause_gc - no collection from now on: before 3.12 any allocation of ours could start one, which
+ * would run finalizers and free what the graph names. Return: true if it was on, for interpreters_resume_gc. With
+ * the GIL. */
 bool interpreters_pause_gc(void);
 void interpreters_resume_gc(void);
 

@@ -53,7 +53,8 @@ static bool is_thread(const pyobject *object)
 static bool is_context(const pyobject *object)
 {
 	static const char *const names[] = {"Context", "_contextvars.Context", "hamt", "hamt_bitmap_node",
-					    "hamt_array_node", "hamt_collision_node", "ContextVar", "_contextvars.ContextVar", "Token", NULL};
+					    "hamt_array_node", "hamt_collision_node", "ContextVar",
+					    "_contextvars.ContextVar", "Token", NULL};
 	return has_type(object, names);
 }
 
