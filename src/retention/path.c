@@ -38,8 +38,8 @@ void path_search_free(struct path_search *search)
 /* A search that has not found a way by then is not worth its time: owners are many. */
 #define SEARCH_MAX 50000u
 
-/* Length of reach_mark's path to @node, or 0 if it passes @avoid or starts at what only @avoid keeps. One that is longer
- * than @room is not followed to its end. */
+/* Length of reach_mark's path to @node, or 0 if it passes @avoid or starts at what only @avoid keeps. One that is
+ * longer than @room is not followed to its end. */
 static uint32_t marked_length(const struct path_map *map, uint32_t node, uint32_t avoid, uint32_t room)
 {
 	uint32_t length = 1;
