@@ -22,8 +22,7 @@ same() {
 	preloaded "$@" >preloaded.out 2>preloaded.err </dev/null || with=$?
 	sed -i -E 's/0x[0-9a-f]+/0x/g; s/pid [0-9]+/pid/g; /common.bash: line/d; /^gc: /d' ./plain.* ./preloaded.*
 	[ "$with" = "$without" ] || { echo "status $with, without the library $without"; cat preloaded.err; return 1; }
-	diff -u plain.out preloaded.out
-	diff -u plain.err preloaded.err
+	diff -u plain.out preloaded.out && diff -u plain.err preloaded.err
 }
 
 # found RULES - what the only report finds.
@@ -113,11 +112,21 @@ asyncio.run(main())' '["FH001"]'
 
 @test "ends: statuses, exceptions, signals, closed streams, hooks of the host" { each_python statuses; }
 
+# The interpreter's own count of blocks differs by one now and then, with the library and without: what is ours would
+# differ every time.
+same_at_last() {
+	local try
+	for try in 1 2 3; do
+		drop_reports
+		(same "$@") && return 0
+	done
+	same "$@"
+}
+
 counts() {
-	same "$python" "$FIXTURES/python/ledger/counts.py" registrations
+	same_at_last "$python" "$FIXTURES/python/ledger/counts.py" registrations
 	grep -q . plain.out
-	drop_reports
-	same "$python" "$FIXTURES/python/ledger/counts.py" snapshot
+	same_at_last "$python" "$FIXTURES/python/ledger/counts.py" snapshot
 	[ "$(reports | wc -l)" -eq 3 ]
 }
 
