@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A heap of a million tracked objects (2.5 million with their leaves), and one ten times as large: the whole analysis of a
-snapshot against one gc.collect() of the same heap, and the memory that the copy maps beyond what it was copied from.
+snapshot against one gc.collect() of the same heap, and the memory that the copy takes beyond what it was copied from.
+Times are processor time, which a busy machine changes less, and wall time. Memory is watched in a run of its own, because
+reading a process's smaps holds it up.
 """
 import json
 import os
@@ -21,14 +23,20 @@ class Node:
     def reinit(self):
         pass
 
-def build(tracked):
-    """Half instances with two leaves and a neighbour, half lists with one leaf and a neighbour."""
+def build(tracked, far):
+    """Half instances with two leaves and a neighbour, half lists with one leaf and a neighbour: one of some hundred
+    made at the same time, or any at all, which is as bad for a processor's caches as can be.
+    """
     chance = random.Random(1)
     half = tracked // 2
+
+    def neighbour(n, most):
+        return chance.randrange(most) if far else min(most - 1, max(0, n + chance.randrange(-200, 200)))
+
     nodes = [Node(n) for n in range(half)]
-    lists = [[n * 2.5, nodes[chance.randrange(half)]] for n in range(half)]
-    for node in nodes[: half - half // 10]:
-        node.other = lists[chance.randrange(half - half // 10)]
+    lists = [[n * 2.5, nodes[neighbour(n, half)]] for n in range(half)]
+    for n in range(half - half // 10):
+        nodes[n].other = lists[neighbour(n, half - half // 10)]
     # A tenth hangs off registrations alone.
     owners = []
     for n in range(100):
@@ -39,7 +47,7 @@ def build(tracked):
     return nodes, lists, owners
 
 gc.disable()
-kept = build(int(sys.argv[1]))
+kept = build(int(sys.argv[1]), sys.argv[2] == "far")
 for owner in kept[2]:
     os.register_at_fork(after_in_child=owner.reinit)
 kept = kept[:2]
@@ -47,9 +55,9 @@ owner = None
 gc.collect()
 times = []
 for _ in range(5):
-    start = time.perf_counter()
+    start = time.process_time()
     gc.collect()
-    times.append(time.perf_counter() - start)
+    times.append(time.process_time() - start)
 library = ctypes.CDLL(None)
 start = time.perf_counter()
 status = library.forkheld_snapshot(b"bench")
@@ -59,16 +67,41 @@ os.kill(os.getpid(), 9)
 '''
 
 
-def status_of(pid, key):
-    """A size in bytes out of /proc/PID/status, 0 if it is gone."""
+def processor_time(pid):
+    """Seconds that a process has run, in hundredths; 0 if it is gone."""
     try:
-        with open("/proc/%d/status" % pid, encoding="ascii") as file:
-            for line in file:
-                if line.startswith(key + ":"):
-                    return 1024 * int(line.split()[1])
+        with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
     except OSError:
-        pass
-    return 0
+        return 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def mappings(pid, details):
+    """(start, end, resident bytes) of each mapping, or nothing if the process is gone."""
+    found = []
+    try:
+        with open("/proc/%d/%s" % (pid, "smaps" if details else "maps"), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                first = line.split(None, 1)[0]
+                if first == "Rss:":
+                    found[-1][2] = 1024 * int(line.split()[1])
+                elif not first.endswith(":"):
+                    start, _, end = first.partition("-")
+                    found.append([int(start, 16), int(end, 16), 0])
+    except OSError:
+        return []
+    return found
+
+
+def own_memory(copy, parent):
+    """Resident bytes of the copy in mappings that its parent does not have."""
+    theirs = mappings(parent, False)
+    total = 0
+    for start, end, resident in mappings(copy, True) if theirs else ():
+        shared = sum(max(0, min(end, other[1]) - max(start, other[0])) for other in theirs)
+        total += min(resident, end - start - shared)
+    return total
 
 
 def copies_of(pid):
@@ -81,48 +114,57 @@ def copies_of(pid):
         pass
 
 
-def run(python, library, tracked):
-    """One program: its own times, the report's, and the peak of the copy's address space over its parent's."""
+def run(python, library, tracked, where, memory=False):
+    """One program: its own times, the report's, and the copy's processor time, or its memory."""
     with tempfile.TemporaryDirectory() as directory:
-        child = subprocess.Popen([python, "-c", PROGRAM, str(tracked)], cwd=directory, stdout=subprocess.PIPE, text=True,
-                                 env=paired.environment(library, directory, FORKHELD_OPTIONS="timeout=600"))
-        peak = 0
+        child = subprocess.Popen([python, "-c", PROGRAM, str(tracked), where], cwd=directory, text=True,
+                                 stdout=subprocess.PIPE, env=paired.environment(library, directory, FORKHELD_OPTIONS="timeout=600"))
+        peak = spent = 0
         while child.poll() is None:
             for copy in copies_of(child.pid):
-                peak = max(peak, status_of(copy, "VmPeak") - status_of(child.pid, "VmSize"))
-            time.sleep(0.002)
+                if memory:
+                    peak = max(peak, own_memory(copy, child.pid))
+                else:
+                    spent = max(spent, processor_time(copy))
+            time.sleep(0.005)
         said = json.loads(child.stdout.read())
         name, = [each for each in os.listdir(directory) if each.startswith("report.")]
         with open(os.path.join(directory, name), encoding="utf-8") as file:
             report = json.load(file)
     assert said["status"] == 0 and report["snapshot"]["complete"], report["snapshot"]
-    fork_only = report["summary"]["fork_only"]["objects"]
-    # Of each instance: its class, two leaves and the neighbour; of each list: two; one that leads to each of them.
-    return dict(said, analysis_s=report["snapshot"]["analysis_ns"] / 1e9, pause_s=report["snapshot"]["pause_ns"] / 1e9,
-                nodes=int(tracked * 2.5), edges=tracked * 4, mapped_bytes=peak,
-                fork_only_objects=fork_only, findings=[[each["rule"], each["count"]] for each in report["findings"]])
+    result = {"tracked": said["tracked"], "fork_only_objects": report["summary"]["fork_only"]["objects"],
+              "findings": [[each["rule"], each["count"]] for each in report["findings"]]}
+    # Leaves: two of each instance, one of each list. Edges: of each instance its class, two leaves and the neighbour; of
+    # each list two; one that leads to each of them.
+    nodes, edges = tracked * 5 // 2, tracked * 4
+    if memory:
+        return dict(result, nodes=nodes, edges=edges, own_bytes=peak, bytes_a_node_less_8_an_edge=(peak - 8 * edges) / nodes)
+    return dict(result, collect_s=said["collect_s"], copy_s=spent, analysis_wall_s=report["snapshot"]["analysis_ns"] / 1e9,
+                pause_s=report["snapshot"]["pause_ns"] / 1e9,
+                per_collect=spent / statistics.median(said["collect_s"]))
 
 
 def main():
     python, library, output, runs = paired.arguments()
     results = {}
-    for name, tracked, times in ("one million", 1_000_000, runs or 5), ("ten million", 10_000_000, max(1, (runs or 5) // 2)):
-        each = [run(python, library, tracked) for _ in range(times)]
-        collect = statistics.median(statistics.median(one["collect_s"]) for one in each)
-        results[name] = {
-            "runs": each,
-            "median_collect_s": collect,
-            "median_analysis_s": statistics.median(one["analysis_s"] for one in each),
-            "analysis_per_collect": statistics.median(
-                one["analysis_s"] / statistics.median(one["collect_s"]) for one in each),
-            "pause_ms": 1000 * statistics.median(one["pause_s"] for one in each),
-            "mapped_bytes_a_node_less_8_an_edge": statistics.median(
-                (one["mapped_bytes"] - 8 * one["edges"]) / one["nodes"] for one in each),
+    for where in "near", "far":
+        for tracked, times in (1_000_000, runs or 5), (10_000_000, max(1, (runs or 5) // 3)):
+            each = [run(python, library, tracked, where) for _ in range(times)]
+            memory = run(python, library, tracked, where, memory=True)
+            results["%s %d" % (where, tracked)] = {
+                "runs": each,
+                "memory": memory,
+                "collect_s": statistics.median(statistics.median(one["collect_s"]) for one in each),
+                "copy_s": statistics.median(one["copy_s"] for one in each),
+                "analysis_wall_s": statistics.median(one["analysis_wall_s"] for one in each),
+                "per_collect": statistics.median(one["per_collect"] for one in each),
+                "pause_ms": 1000 * statistics.median(one["pause_s"] for one in each),
+                "bytes_a_node_less_8_an_edge": memory["bytes_a_node_less_8_an_edge"],
+            }
+        results[where + " ten to one"] = {
+            key: results[where + " 10000000"][key] / results[where + " 1000000"][key]
+            for key in ("copy_s", "collect_s", "analysis_wall_s")
         }
-    results["ten to one"] = {
-        "time": results["ten million"]["median_analysis_s"] / results["one million"]["median_analysis_s"],
-        "collect": results["ten million"]["median_collect_s"] / results["one million"]["median_collect_s"],
-    }
     paired.save(output, python, results)
 
 

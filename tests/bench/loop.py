@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pure Python loop (objects, dicts, strings, floats, calls) of some two seconds, with and without the library."""
+"""A pure Python loop (objects, dicts, strings, floats, calls) of some three seconds, with and without the library."""
 import paired
 
 WORK = '''
@@ -30,5 +30,5 @@ work(ROUNDS)
 '''
 
 python, library, output, pairs = paired.arguments()
-command = [python, "-c", WORK.replace("ROUNDS", "60000")]
-paired.save(output, python, {"loop": paired.measure(command, library, pairs or 15)})
+command = [python, "-c", WORK.replace("ROUNDS", "300000")]
+paired.save(output, python, {"loop": paired.measure(command, library, pairs or 11)})
