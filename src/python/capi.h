@@ -101,6 +101,7 @@ struct module_slot {
 	X(intptr_t, PyTuple_Size, (pyobject *)) \
 	X(pyobject *, PyTuple_GetItem, (pyobject *, intptr_t)) \
 	X(pyobject *, PyTuple_Pack, (intptr_t, ...)) \
+	X(intptr_t, PyDict_Size, (pyobject *)) \
 	X(int, PyDict_Next, (pyobject *, intptr_t *, pyobject **, pyobject **)) \
 	X(pyobject *, PyDict_GetItemString, (pyobject *, const char *)) \
 	X(int, PyDict_DelItemString, (pyobject *, const char *)) \

@@ -4,13 +4,12 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "python/counted.h"
 #include "python/heap.h"
 #include "python/interpreters.h"
 #include "python/lists.h"
 
 #define TYPE_SUBCLASS (1ul << 31)
-/* From here on frames and generators hold borrowed or deferred references, visited but not counted. */
-#define UNCOUNTED_FRAMES 0x030e
 #define VISIT_OBJECTS 0x030c
 #define EXCLUDED UINT32_MAX
 
@@ -49,12 +48,12 @@ static uint32_t add(struct heap *heap, pyobject *object)
 	return node;
 }
 
-static void edge(struct heap *heap, pyobject *object)
+static void edge(struct heap *heap, pyobject *object, bool counted)
 {
 	uint32_t node = add(heap, object);
 	if (node == NODE_NONE)
 		return;
-	heap->explained[node] += heap->counting;
+	heap->explained[node] += counted;
 	int result = graph_edge(&heap->graph, node);
 	if (unlikely(result < 0))
 		heap->error = result;
@@ -62,8 +61,26 @@ static void edge(struct heap *heap, pyobject *object)
 
 static int visit(pyobject *object, void *heap)
 {
-	edge(heap, object);
+	edge(heap, object, true);
 	return ((struct heap *)heap)->error;
+}
+
+struct borrower {
+	struct heap *heap;
+	pyobject *object;
+	uint32_t first;  /* of its edges */
+};
+
+/* Which of several edges into one object carry no count is the same to all: the first. */
+static int visit_of_borrower(pyobject *object, void *borrower_pointer)
+{
+	struct borrower *borrower = borrower_pointer;
+	struct heap *heap = borrower->heap;
+	uint32_t node = add(heap, object), before = 0;
+	for (uint32_t i = borrower->first; i < heap->graph.edges; i++)
+		before += heap->graph.target[i] == node;
+	edge(heap, object, before >= counted_borrowed(borrower->object, object));
+	return heap->error;
 }
 
 /* Returns 1 to go on. Only the address is taken: a reference is held during this call. */
@@ -113,28 +130,25 @@ static void begin(struct heap *heap)
 		heap->error = result;
 }
 
-static bool carries_counts(const pytype *type)
-{
-	return py.version < UNCOUNTED_FRAMES ||
-	       (type != py.PyFrame_Type && type != py.PyGen_Type && type != py.PyCoro_Type && type != py.PyAsyncGen_Type);
-}
-
 static void collect_edges(struct heap *heap)
 {
-	heap->counting = true;
+	const pyobject *interned = counted_interned(heap->objects, heap->count);
 	for (uint32_t i = 0; i < heap->registration_count && heap->error == 0; i++) {
 		begin(heap);
 		for (int phase = 0; phase < PHASES; phase++)
 			if (heap->registrations[i].callable[phase])
-				edge(heap, heap->registrations[i].callable[phase]);
+				edge(heap, heap->registrations[i].callable[phase], true);
 	}
 	for (uint32_t i = heap->registration_count; i < heap->count && heap->error == 0; i++) {
 		pyobject *object = heap->objects[i];
 		begin(heap);
-		if (!object_traversed(object))
+		struct borrower borrower = {heap, object, heap->graph.edges};
+		if (!object_traversed(object) || object == interned)
 			continue;
-		heap->counting = carries_counts(object->type);
-		object->type->traverse(object, visit, heap);
+		if (unlikely(counted_borrows(object)))
+			object->type->traverse(object, visit_of_borrower, &borrower);
+		else
+			object->type->traverse(object, visit, heap);
 	}
 }
 

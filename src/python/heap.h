@@ -47,7 +47,6 @@ struct heap {
 	uint32_t registration_count;
 	uint32_t registry_node, registry_kind;  /* the last that registry_kind was asked for, and its answer */
 	uint64_t hidden;               /* objects that gc.freeze() hides */
-	bool counting;                 /* while collecting: do the edges now visited carry a count? */
 	int error;                     /* while collecting: the first error */
 };
 
