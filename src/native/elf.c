@@ -60,6 +60,26 @@ void elf_read_headers(struct module *module)
 	module->nodelete = elf_dynamic_value(module, DT_FLAGS_1) & DF_1_NODELETE;
 }
 
+unsigned elf_ranges(const struct module *module, struct range *ranges)
+{
+	uintptr_t page = MEMORY_PAGE - 1;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < module->header_count; i++) {
+		const ElfW(Phdr) *header = &module->headers[i];
+		uintptr_t start = module->bias + header->p_vaddr, end = (start + header->p_memsz + page) & ~page;
+
+		if (header->p_type != PT_LOAD || header->p_memsz == 0)
+			continue;
+		start &= ~page;
+		if (count && start <= ranges[count - 1].end)
+			ranges[count - 1].end = end;
+		else
+			ranges[count++] = (struct range){ start, end };
+	}
+	return count;
+}
+
 bool elf_find_headers(const struct link_map *map, const ElfW(Phdr) **headers, unsigned *count)
 {
 	/* Images start with their header at the lowest address, which is the bias for whatever is position-independent;

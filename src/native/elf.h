@@ -11,6 +11,10 @@
 /* elf_read_headers - fill the range, dynamic section, build-id and nodelete of @module from its headers and bias. */
 void elf_read_headers(struct module *module);
 
+/* elf_ranges - what is mapped of @module, by its PT_LOADs: ascending, those that touch made one. @ranges: room for
+ * header_count of them. Return: how many. */
+unsigned elf_ranges(const struct module *module, struct range *ranges);
+
 /* elf_find_headers - the program headers of the image that @map describes; false if there is no image to be read. */
 bool elf_find_headers(const struct link_map *map, const ElfW(Phdr) **headers, unsigned *count);
 

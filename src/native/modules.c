@@ -97,8 +97,9 @@ static void add(const struct sighting *seen)
 	struct module *module = table_next(&modules, &arena);
 	struct place *place = free_place();
 	const char *path = path_of(seen);
+	struct range *ranges = arena_alloc(&arena, seen->header_count * sizeof(*ranges));
 
-	if (!module || !place || !path)
+	if (!module || !place || !path || !ranges)
 		return;
 	*module = (struct module){
 		.id = modules.count,
@@ -110,6 +111,8 @@ static void add(const struct sighting *seen)
 		.pass = pass,
 	};
 	elf_read_headers(module);
+	module->ranges = ranges;
+	module->range_count = elf_ranges(module, ranges);
 	table_publish(&modules);
 	place->start = module->start;
 	place->end = module->end;
@@ -285,6 +288,14 @@ void modules_init(void)
 	}
 }
 
+static bool holds(const struct module *module, uintptr_t address)
+{
+	for (unsigned i = 0; i < module->range_count; i++)
+		if (address >= module->ranges[i].start && address < module->ranges[i].end)
+			return true;
+	return false;
+}
+
 uint32_t modules_find(uintptr_t address)
 {
 	uint32_t count = table_count(&places);
@@ -296,8 +307,8 @@ uint32_t modules_find(uintptr_t address)
 		if (address < place->start || address >= place->end)
 			continue;
 		id = __atomic_load_n(&place->id, __ATOMIC_ACQUIRE);
-		/* The slot may just have changed hands: the module's own range decides. */
-		if (id != MODULE_NONE && address >= modules_get(id)->start && address < modules_get(id)->end)
+		/* The slot may just have changed hands, or something else lie in a hole of the module. */
+		if (id != MODULE_NONE && holds(modules_get(id), address))
 			return id;
 	}
 	return MODULE_NONE;

@@ -8,13 +8,20 @@
 #include <link.h>
 #include "ledger/registrations.h"
 
+/* [start, end) of addresses, whole pages. */
+struct range {
+	uintptr_t start, end;
+};
+
 struct module {
 	uint32_t id;
 	const char *path;             /* interned; the executable's real path for the main program */
 	uint8_t build_id[32];
 	unsigned build_id_size;       /* 0: none */
 	uintptr_t bias;               /* load bias: link-time address + bias = address */
-	uintptr_t start, end;         /* [start, end) of its PT_LOADs */
+	uintptr_t start, end;         /* [start, end) of its PT_LOADs, and of the holes between them */
+	const struct range *ranges;   /* the same without the holes, where anybody may map something else */
+	unsigned range_count;
 	const ElfW(Phdr) *headers;    /* valid while loaded */
 	unsigned header_count;
 	const ElfW(Dyn) *dynamic;     /* valid while loaded */

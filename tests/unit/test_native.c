@@ -25,7 +25,7 @@
 		} \
 	} while (0)
 
-static const char *plugin;
+static const char *plugin, *plugin_with_hole;
 
 static void memory_is_asked_for_not_tried(void)
 {
@@ -80,6 +80,39 @@ static void modules_are_what_the_loader_says(void)
 	CHECK(modules_get(libc)->bias == (uintptr_t)info.dli_fbase);
 	CHECK(modules_get(libc)->build_id_size == 20 && elf_soname(modules_get(libc)));
 	CHECK(modules_find((uintptr_t)&info) == MODULE_NONE);
+}
+
+/* Old linkers leave holes between segments; the kernel's mapping of ld.so has them for anybody to fill. */
+static void a_hole_is_nobodys(void)
+{
+	const ElfW(Phdr) headers[] = {
+		{ .p_type = PT_PHDR, .p_vaddr = 0x40, .p_memsz = 0x200 },
+		{ .p_type = PT_LOAD, .p_vaddr = 0, .p_memsz = 0x900 },
+		{ .p_type = PT_LOAD, .p_vaddr = 0x1000, .p_memsz = 0x1800 },
+		{ .p_type = PT_LOAD, .p_vaddr = 0x202e10, .p_memsz = 0x2000 },
+		{ .p_type = PT_LOAD, .p_vaddr = 0x300000, .p_memsz = 0 },
+	};
+	const struct module module = { .bias = 0x70000000, .headers = headers, .header_count = 5 };
+	struct range range[5];
+	void *library = dlopen(plugin_with_hole, RTLD_NOW), *code, *other;
+	const struct module *holed;
+
+	CHECK(elf_ranges(&module, range) == 2);
+	CHECK(range[0].start == 0x70000000 && range[0].end == 0x70003000);
+	CHECK(range[1].start == 0x70202000 && range[1].end == 0x70205000);
+
+	CHECK(library && (code = dlsym(library, "plugin_prepare")));
+	modules_refresh();
+	CHECK(modules_find((uintptr_t)code) != MODULE_NONE);
+	holed = modules_get(modules_find((uintptr_t)code));
+	CHECK(holed->range_count > 1 && holed->ranges[0].end < holed->ranges[1].start);
+	CHECK(modules_find(holed->start) == holed->id && modules_find(holed->end - 1) == holed->id);
+	CHECK(modules_find(holed->ranges[0].end) == MODULE_NONE && modules_find(holed->ranges[1].start - 1) == MODULE_NONE);
+	other = mmap((void *)holed->ranges[0].end, MEMORY_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	CHECK((uintptr_t)other == holed->ranges[0].end && modules_find((uintptr_t)other) == MODULE_NONE);
+	CHECK(modules_symbol((uintptr_t)other, true) == NULL);
+	CHECK(dlclose(library) == 0);
+	modules_refresh();
 }
 
 /* Each load has an id of its own, also at the same place, if its end was announced. */
@@ -259,13 +292,15 @@ static void a_child_walks_the_list(void)
 
 int main(int argc, char **argv)
 {
-	CHECK(argc == 2);
+	CHECK(argc == 3);
 	plugin = argv[1];
+	plugin_with_hole = argv[2];
 	memory_is_asked_for_not_tried();
 	threads_are_counted();
 	modules_init();
 	unwind_init();
 	modules_are_what_the_loader_says();
+	a_hole_is_nobodys();
 	loads_are_told_apart();
 	names_are_never_guesses();
 	stacks_start_at_the_caller();
