@@ -36,26 +36,35 @@ static bool exact_version(struct program *program, const struct elf_file *elf)
 	return true;
 }
 
-/* likely_version - before 3.11: the library directory, "lib/python3.9", stands in the file. */
-static void likely_version(struct program *program, const struct elf_file *elf)
+/* minor_after - the number behind the first @mark in the file that has one behind it, or 0. */
+static int minor_after(const struct elf_file *elf, const char *mark, size_t length)
 {
-	static const char mark[] = "lib/python3.";
 	const unsigned char *at = elf->bytes, *found;
 	size_t left = elf->size;
+	int minor = 0;
 
-	while ((found = memmem(at, left, mark, strlen(mark)))) {
-		int minor = 0;
-
-		at = found + strlen(mark);
+	while (minor == 0 && (found = memmem(at, left, mark, length))) {
+		at = found + length;
 		left = elf->size - (size_t)(at - elf->bytes);
 		for (size_t i = 0; i < 2 && i < left && at[i] >= '0' && at[i] <= '9'; i++)
 			minor = minor * 10 + (at[i] - '0');
-		if (minor == 0)
-			continue;
-		program->python_minor = minor;
-		snprintf(program->python_version, sizeof(program->python_version), "3.%d", minor);
-		return;
 	}
+	return minor;
+}
+
+/* likely_version - before 3.11: the library directory stands in the file, as "lib/python3.9" or in two strings, the second
+ * of which is "python3.9". */
+static void likely_version(struct program *program, const struct elf_file *elf)
+{
+	static const char whole[] = "lib/python3.", second[] = "\0python3.";
+	int minor = minor_after(elf, whole, sizeof(whole) - 1);
+
+	if (minor == 0)
+		minor = minor_after(elf, second, sizeof(second) - 1);
+	if (minor == 0)
+		return;
+	program->python_minor = minor;
+	snprintf(program->python_version, sizeof(program->python_version), "3.%d", minor);
 }
 
 void program_python(struct program *program, const struct elf_file *elf)

@@ -250,6 +250,16 @@ compiled() {
 	done
 }
 
+@test "doctor: a CPython without a constant that says its version, by its library directory in one string or two" {
+	local place
+	for place in '"lib/python3.9"' '"python3", "/usr", "python3.9", "3.9.2"'; do
+		printf '%s\n' "int PyImport_Inittab; const char *volatile place[] = { $place };" 'int main(void) { return 0; }' |
+			compiled old -rdynamic
+		forkheld doctor -- ./old; all_seen
+		grep -q '^ok     python     CPython 3.9 (in the program)$' <<<"$output" || { echo "$output"; false; }
+	done
+}
+
 @test "doctor follows scripts and env" {
 	printf '#!/usr/bin/env sh\nexit\n' >script; chmod +x script
 	forkheld doctor -- ./script; all_seen
