@@ -70,6 +70,8 @@ bool forks_of(const struct registration *entry, struct fork_counts *calls)
 {
 	struct fork_counts now = entry->removed == REMOVED_DLCLOSE ? entry->until : forks_native();
 
+	if (entry->removed == REMOVED_HOST)
+		return false;
 	if (entry->kind == REGISTRATION_PYTHON && !forks_python(entry->interpreter, &now))
 		return false;
 	calls->before = now.before - entry->at.before;

@@ -20,7 +20,7 @@ struct fork_counts forks_native(void);
 bool forks_python(uint32_t interpreter, struct fork_counts *counts);
 
 /* forks_of - how often the handlers of @entry have run: from its making until now, or until dlclose removed it. A phase
- * without a callable has a count as well. Return: false where it cannot be known. */
+ * without a callable has a count as well. Return: false where it cannot be known (also if the host removed it). */
 bool forks_of(const struct registration *entry, struct fork_counts *calls);
 
 #endif

@@ -7,8 +7,9 @@
 
 enum phase { PHASE_BEFORE, PHASE_PARENT, PHASE_CHILD, PHASES };
 enum registration_kind { REGISTRATION_NATIVE, REGISTRATION_PYTHON };
-/* REMOVED_REFUSED: libc returned an error and never had it. */
-enum registration_removal { REMOVED_NOT, REMOVED_DLCLOSE, REMOVED_INTERPRETER, REMOVED_REFUSED };
+/* REMOVED_REFUSED: libc returned an error and never had it. REMOVED_HOST: the host took it out of the interpreter's own
+ * lists, at a time that nobody saw. */
+enum registration_removal { REMOVED_NOT, REMOVED_DLCLOSE, REMOVED_INTERPRETER, REMOVED_REFUSED, REMOVED_HOST };
 
 #define REGISTRATION_NONE UINT32_MAX
 #define MODULE_NONE UINT32_MAX

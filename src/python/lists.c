@@ -92,12 +92,26 @@ static int match_list(struct matcher *matcher, uint32_t interpreter, int phase)
 	return 0;
 }
 
+/* Were all lists that @record went into looked at? */
+static bool looked_for(const struct registration *record)
+{
+	for (int phase = 0; phase < PHASES; phase++)
+		if (record->callable[phase] && !interpreters_get(record->interpreter)->lists[phase])
+			return false;
+	return true;
+}
+
 static void mark_removed(struct matcher *matcher)
 {
 	for (uint32_t i = 0; i < matcher->entries; i++) {
 		struct registration *record = registrations_get(i);
-		if (record->kind == REGISTRATION_PYTHON && !matcher->position[i])
+		if (record->kind != REGISTRATION_PYTHON || matcher->position[i] ||
+		    record->interpreter >= interpreters_count())
+			continue;
+		if (interpreters_get(record->interpreter)->ended)
 			registrations_remove(record, REMOVED_INTERPRETER);
+		else if (looked_for(record))
+			registrations_remove(record, REMOVED_HOST);
 	}
 }
 

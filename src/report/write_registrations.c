@@ -5,6 +5,7 @@
 #include "ledger/forks.h"
 #include "native/modules.h"
 #include "python/describe.h"
+#include "python/interpreters.h"
 #include "report/json.h"
 #include "report/write.h"
 
@@ -23,6 +24,13 @@ static json_t *native_callable(const struct registration *record, int phase)
 	return object;
 }
 
+/* Did the host take this callable, alone, out of the interpreter's list? */
+static bool taken_out(const struct heap_registration *found, int phase)
+{
+	return found && found->record->callable[phase] && !found->callable[phase] &&
+	       interpreters_get(found->record->interpreter)->lists[phase];
+}
+
 static json_t *python_callable(const struct heap_registration *found, int phase)
 {
 	json_t *object = json_object();
@@ -35,6 +43,8 @@ static json_t *python_callable(const struct heap_registration *found, int phase)
 	json_set(object, "module", json_text(text.module));
 	json_set(object, "file", json_text(text.file));
 	json_set(object, "line", text.line ? json_integer(text.line) : json_null());
+	if (taken_out(found, phase))
+		json_set(object, "removed", json_string("host"));
 	return object;
 }
 
@@ -86,6 +96,7 @@ static const char *removal_name(const struct registration *record)
 {
 	static const char *const names[] = {
 		[REMOVED_DLCLOSE] = "dlclose", [REMOVED_INTERPRETER] = "interpreter-end", [REMOVED_REFUSED] = "refused",
+		[REMOVED_HOST] = "host",
 	};
 	return names[record->removed];
 }
@@ -95,13 +106,13 @@ static uint64_t phase_count(const struct fork_counts *counts, int phase)
 	return phase == PHASE_BEFORE ? counts->before : phase == PHASE_PARENT ? counts->parent : counts->child;
 }
 
-static json_t *calls_object(const struct registration *record)
+static json_t *calls_object(const struct registration *record, const struct heap_registration *found)
 {
 	struct fork_counts counts;
 	bool known = forks_of(record, &counts);
 	json_t *calls = json_object();
 	for (int phase = 0; phase < PHASES; phase++) {
-		json_t *value = known ? json_number(phase_count(&counts, phase)) : json_null();
+		json_t *value = known && !taken_out(found, phase) ? json_number(phase_count(&counts, phase)) : json_null();
 		if (!record->callable[phase]) {
 			json_decref(value);
 			value = json_integer(0);
@@ -111,7 +122,7 @@ static json_t *calls_object(const struct registration *record)
 	return calls;
 }
 
-static void set_places(json_t *object, const struct registration *record)
+static void set_places(json_t *object, const struct registration *record, const struct heap_registration *found)
 {
 	json_set(object, "stack", json_id(record->stack));
 	json_set(object, "native_stack", json_id(record->native_stack));
@@ -123,7 +134,7 @@ static void set_places(json_t *object, const struct registration *record)
 	json_set(object, "baseline", json_boolean(record->baseline));
 	if (record->kind == REGISTRATION_PYTHON)
 		json_set(object, "interpreter", json_id(record->interpreter));
-	json_set(object, "calls", calls_object(record));
+	json_set(object, "calls", calls_object(record, found));
 }
 
 static json_t *frees_object(struct material *material, const struct registration *record,
@@ -174,7 +185,7 @@ json_t *write_registration(void *material_pointer, uint32_t index)
 	json_set(object, "owner", python ? python_owner(material, found) : native_owner(record));
 	json_set(object, "owners", owner_ids(material, found));
 	json_set(object, "strength", json_text(strength_name(record, found)));
-	set_places(object, record);
+	set_places(object, record, found);
 	json_set(object, "frees", frees_object(material, record, found));
 	return object;
 }

@@ -65,6 +65,19 @@ frames() {
 
 @test "callables, phases, owners, stacks with lines, threads and order" { each_python frames; }
 
+taken_out() {
+	preloaded "$python" "$LEDGER/taken_out.py"
+	says 'mine("/taken_out.py") | [.[].removed] == ["host", null, null]'
+	says 'mine("/taken_out.py")[0] | .callables[0].qualname == null and .frees.bytes == 0
+		and .calls == {"before": 0, "parent": null, "child": 0}'
+	says 'mine("/taken_out.py")[1] | [.callables[] | .qualname, .removed] == ["both", null, null, "host"]
+		and .calls == {"before": 1, "parent": 0, "child": null}'
+	says 'mine("/taken_out.py")[2] | .callables[0].qualname == "stays" and .calls.before == 1'
+	says '.findings == []'
+}
+
+@test "callables that the program takes out of the interpreter's lists" { each_python taken_out; }
+
 forks() {
 	preloaded "$python" "$LEDGER/forks.py"
 	# Five of Python's forks after the first registration, two after the second; spawn, system and vfork run none.
