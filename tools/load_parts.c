@@ -195,6 +195,7 @@ static void read_object(struct parts *parts, const struct node *node, struct obj
 	object->block_bytes = field_number(fields, node, "block_bytes", NULLABLE);
 	object->holders_dropped = field_number(fields, node, "holders_dropped", NULLABLE);
 	object->plumbing = field_flag(fields, node, "plumbing", NULLABLE);
+	object->dominator = field_reference(fields, node, "dominator", NULLABLE, &parts->objects);
 	object->allocated = field_reference(fields, node, "allocated", NULLABLE, &parts->stacks);
 	object->registrations = field_references(fields, node, "registrations", NULLABLE, &parts->registrations,
 		&object->registration_count);
@@ -236,6 +237,7 @@ static void read_finding(struct parts *parts, const struct node *node, struct fi
 		&finding->registration_count);
 	finding->objects =
 		field_references(fields, node, "objects", NEEDED, &parts->objects, &finding->object_count);
+	finding->behind = field_references(fields, node, "behind", NULLABLE, &parts->objects, &finding->behind_count);
 	finding->blocks = field_references(fields, node, "blocks", NULLABLE, &parts->blocks, &finding->block_count);
 	finding->count = field_number(fields, node, "count", NEEDED);
 	finding->bytes = field_number(fields, node, "bytes", NEEDED);

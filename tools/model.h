@@ -89,6 +89,7 @@ struct object {
 	int64_t bytes, retained_bytes, retained_objects, native_bytes, block_bytes;
 	enum verdict verdict;
 	bool plumbing;
+	const struct object *dominator; /* the nearest in the report; NULL too where the report does not tell */
 	const struct stack *allocated;
 	const struct registration **registrations;
 	size_t registration_count;
@@ -120,9 +121,9 @@ struct finding {
 	const char *fix;
 	enum level level;
 	const struct registration **registrations;
-	const struct object **objects;
+	const struct object **objects, **behind;
 	const struct block **blocks;
-	size_t registration_count, object_count, block_count;
+	size_t registration_count, object_count, behind_count, block_count;
 	int64_t count, bytes, freed_objects, seen_in_snapshots;
 	struct place site;
 };

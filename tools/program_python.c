@@ -52,8 +52,8 @@ static int minor_after(const struct elf_file *elf, const char *mark, size_t leng
 	return minor;
 }
 
-/* likely_version - before 3.11: the library directory stands in the file, as "lib/python3.9" or in two strings, the second
- * of which is "python3.9". */
+/* likely_version - before 3.11: the library directory stands in the file, as "lib/python3.9" or in two strings, the
+ * second of which is "python3.9". */
 static void likely_version(struct program *program, const struct elf_file *elf)
 {
 	static const char whole[] = "lib/python3.", second[] = "\0python3.";

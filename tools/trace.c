@@ -60,10 +60,15 @@ static void put_headline(FILE *out, const struct finding *finding)
 		   (strcmp(finding->rule, "FH001") != 0 && strcmp(finding->rule, "FH002") != 0)) {
 		fprintf(out, "%s\n", finding->message);
 	} else {
+		bool joint = strcmp(finding->rule, "FH002") == 0;
+		const char *others = joint ? " if registrations and containers let go together" :
+					     " if the registrations let go together";
+		const char *condition = joint ? " if registration and container let go together" : "";
+
 		fprintf(out, "%s of one signature, %s in %s%s would be freed%s\n",
 			text_count(count, finding->count, "object"), text_size(size, finding->bytes),
 			exact ? "" : "at least ", text_count(inside, objects, "object"),
-			strcmp(finding->rule, "FH002") == 0 ? " if registration and container let go together" : "");
+			finding->behind_count > 0 ? others : condition);
 	}
 }
 
@@ -76,16 +81,43 @@ static const char *frame_line(struct pool *pool, const struct frame *frame)
 		text_frame_place(pool, frame), own ? style.off : "");
 }
 
-static void put_sites(FILE *out, struct report *report, const struct finding *finding)
+/* own_of - for each registration of the finding: is one of its objects behind it, or only what holds these? To free. */
+static bool *own_of(const struct report *report, const struct finding *finding)
+{
+	bool *own = take(finding->registration_count, sizeof(*own));
+	signed char *marks = take(report->object_count, sizeof(*marks));
+
+	for (size_t i = 0; i < finding->behind_count; i++)
+		marks[finding->behind[i] - report->objects] = -1;
+	for (size_t i = 0; i < finding->object_count; i++)
+		marks[finding->objects[i] - report->objects] = 1;
+	for (size_t i = 0; i < finding->registration_count; i++) {
+		const struct registration *registration = finding->registrations[i];
+		bool ours = false, others = false;
+
+		for (size_t j = 0; j < registration->owner_count; j++) {
+			ours = ours || marks[registration->owners[j] - report->objects] > 0;
+			others = others || marks[registration->owners[j] - report->objects] < 0;
+		}
+		own[i] = ours || !others;
+	}
+	free(marks);
+	return own;
+}
+
+/* put_sites - of the registrations that are @wanted in @own. */
+static void put_sites(FILE *out, struct report *report, const struct finding *finding, const bool *own, bool wanted,
+	const char *label)
 {
 	struct tally tally = {0};
-	const char *label = "registered";
 
 	for (size_t i = 0; i < finding->registration_count; i++) {
 		const struct registration *registration = finding->registrations[i];
 		const struct frame *frame = registration_frame(registration);
 		const char *text;
 
+		if (own[i] != wanted)
+			continue;
 		if (frame)
 			text = pool_print(&report->pool, "%s   %s", frame_line(&report->pool, frame),
 				text_phases(&report->pool, registration));
@@ -110,9 +142,13 @@ static void put_sites(FILE *out, struct report *report, const struct finding *fi
 
 /* put_callers - who called the code that registers: of the first registration, the others differ only further out. The
  * nearest frames, and however far out it is the first of the reader's own code. */
-static void put_callers(FILE *out, struct report *report, const struct finding *finding)
+static void put_callers(FILE *out, struct report *report, const struct finding *finding, const bool *ours)
 {
-	const struct stack *stack = finding->registration_count > 0 ? finding->registrations[0]->stack : NULL;
+	size_t first = 0;
+
+	while (first + 1 < finding->registration_count && !ours[first])
+		first++;
+	const struct stack *stack = finding->registration_count > 0 ? finding->registrations[first]->stack : NULL;
 	bool own = stack && stack->frame_count > 0 && text_own(stack->frames[0]);
 
 	for (size_t i = 1; stack && i < stack->frame_count && (i <= CALLER_ROWS || !own); i++) {
@@ -123,13 +159,15 @@ static void put_callers(FILE *out, struct report *report, const struct finding *
 	}
 }
 
-static void put_callables(FILE *out, struct report *report, const struct finding *finding)
+static void put_callables(FILE *out, struct report *report, const struct finding *finding, const bool *own)
 {
 	struct tally tally = {0};
 
 	for (size_t i = 0; i < finding->registration_count; i++) {
 		const struct registration *registration = finding->registrations[i];
 
+		if (!own[i])
+			continue;
 		for (size_t j = 0; j < registration->callable_count; j++)
 			tally_add(&tally, text_callable(&report->pool, &registration->callables[j]), 0, 0,
 				registration);
@@ -200,6 +238,26 @@ static void put_owners(FILE *out, struct report *report, const struct finding *f
 	tally_finish(&tally);
 }
 
+/* put_behind - further owners that hold these, and so must go as well. */
+static void put_behind(FILE *out, struct report *report, const struct finding *finding, const bool *own)
+{
+	struct tally tally = {0};
+
+	if (finding->behind_count == 0)
+		return;
+	fputs("  which are held by further owners, that would be freed as well\n", out);
+	for (size_t i = 0; i < finding->behind_count; i++) {
+		const struct object *object = finding->behind[i];
+
+		tally_add(&tally, pool_print(&report->pool, "%s  %s%s%s", way_from(&report->pool, fork_holder(object)),
+			style.strong, text_type(&report->pool, object), style.off), object->retained_bytes,
+			object->native_bytes, object);
+	}
+	put_object_rows(out, &tally, ROWS, "     ");
+	tally_finish(&tally);
+	put_sites(out, report, finding, own, false, "registered");
+}
+
 static int compare_retained(const void *a, const void *b)
 {
 	const struct object *left = *(const struct object *const *)a, *right = *(const struct object *const *)b;
@@ -209,28 +267,53 @@ static int compare_retained(const void *a, const void *b)
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
+/* What the rows of children look for, by index in the report. */
+struct behind_owners {
+	const bool *registrations, *owners; /* of the finding */
+};
+
+/* is_behind - would @object go with the owners? What an owner dominates, or several owners of the finding together; not
+ * an owner of another finding that these merely refer to. */
+static bool is_behind(const struct report *report, const struct behind_owners *ours, const struct object *object)
+{
+	const struct object *top = object;
+
+	/* A report from elsewhere may go round in circles. */
+	for (size_t step = 0; top->dominator && step < report->object_count; step++) {
+		top = top->dominator;
+		if (ours->owners[top - report->objects])
+			return true;
+	}
+	if (top->registration_count > 0)
+		return false;
+	for (size_t i = 0; i < top->holder_count; i++) {
+		const struct registration *registration = top->holders[i].registration;
+
+		if (!top->holders[i].own && !(registration && ours->registrations[registration - report->registrations]))
+			return false;
+	}
+	return top->holder_count > 0;
+}
+
 /* put_children - the largest things behind the owners. */
-static void put_children(FILE *out, struct report *report, const struct finding *finding)
+static void put_children(FILE *out, struct report *report, const struct finding *finding, const bool *own)
 {
 	bool *ours = take(report->registration_count, sizeof(*ours));
 	bool *owner = take(report->object_count, sizeof(*owner));
 	const struct object **children = take(report->object_count, sizeof(*children));
+	const struct behind_owners behind = {ours, owner};
 	struct tally tally = {0};
 	size_t count = 0;
 
 	for (size_t i = 0; i < finding->registration_count; i++)
-		ours[finding->registrations[i] - report->registrations] = true;
+		ours[finding->registrations[i] - report->registrations] = own[i];
 	for (size_t i = 0; i < finding->object_count; i++)
 		owner[finding->objects[i] - report->objects] = true;
 	for (size_t i = 0; i < report->object_count; i++) {
 		const struct object *object = &report->objects[i];
-		bool held = false;
 
-		/* Only owners name their registrations; the others have a path that begins with one. */
-		for (size_t j = 0; j < object->holder_count && !held; j++)
-			held = object->holders[j].registration &&
-				ours[object->holders[j].registration - report->registrations];
-		if (held && !owner[i] && !object->plumbing && object->verdict != VERDICT_IN_USE)
+		if (!owner[i] && !object->plumbing && object->verdict != VERDICT_IN_USE &&
+		    is_behind(report, &behind, object))
 			children[count++] = object;
 	}
 	qsort(children, count, sizeof(*children), compare_retained);
@@ -270,7 +353,7 @@ static const struct capability *retention(const struct report *report)
 }
 
 /* put_holders - everything outside that holds the owners and is no fork registration. */
-static void put_holders(FILE *out, struct report *report, const struct finding *finding)
+static void put_holders(FILE *out, struct report *report, const struct finding *finding, const bool *own)
 {
 	const struct capability *capability = retention(report);
 	struct tally tally = {0};
@@ -289,11 +372,14 @@ static void put_holders(FILE *out, struct report *report, const struct finding *
 	if (joint) {
 		char size[WORD_SIZE];
 		int64_t frees = 0;
+		size_t count = 0;
 
-		for (size_t i = 0; i < finding->registration_count; i++)
-			frees = sum_of(frees, finding->registrations[i]->frees_bytes);
-		fprintf(out, "  removing the registration%s alone frees %s, because\n",
-			finding->registration_count == 1 ? "" : "s", text_size(size, frees));
+		for (size_t i = 0; i < finding->registration_count; i++) {
+			frees = own[i] ? sum_of(frees, finding->registrations[i]->frees_bytes) : frees;
+			count += own[i];
+		}
+		fprintf(out, "  removing the registration%s alone frees %s, because\n", count == 1 ? "" : "s",
+			text_size(size, frees));
 	} else if (tally.count > 0) {
 		fputs("  also held by\n", out);
 	} else if (capability && strcmp(capability->state, "full") == 0) {
@@ -330,17 +416,21 @@ static void put_slots(FILE *out, struct report *report, const struct finding *fi
 
 void trace_print(FILE *out, struct report *report, const struct finding *finding)
 {
+	bool *own = own_of(report, finding);
+
 	put_headline(out, finding);
-	put_sites(out, report, finding);
-	put_callers(out, report, finding);
-	put_callables(out, report, finding);
+	put_sites(out, report, finding, own, true, "registered");
+	put_callers(out, report, finding, own);
+	put_callables(out, report, finding, own);
 	put_owners(out, report, finding);
 	if (finding->object_count > 0)
-		put_children(out, report, finding);
+		put_children(out, report, finding, own);
+	put_behind(out, report, finding, own);
 	put_slots(out, report, finding);
 	put_allocated(out, report, finding);
 	if (finding->object_count > 0)
-		put_holders(out, report, finding);
+		put_holders(out, report, finding, own);
 	if (finding->fix)
 		fprintf(out, "  %-12s %s\n", "fix", finding->fix);
+	free(own);
 }

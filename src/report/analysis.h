@@ -38,6 +38,7 @@ struct analysis {
 	struct cut_edge *cuts;       /* sorted by from, to within all owners: see owner_cuts for one owner's */
 	uint32_t cut_count;
 	struct cut_edge *owner_cuts; /* grouped by owner */
+	uint8_t *seen;               /* [nodes] behind.c's own: all 0 between its calls; made at the first */
 	uint32_t named_container;    /* the last whose path was made, for findings_python.c */
 	const char *named_path;
 	struct freed fork_only, joint;   /* without plumbing */

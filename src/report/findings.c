@@ -58,10 +58,9 @@ struct frame registration_site(const struct registration *record)
 	return (struct frame){.module = MODULE_NONE};
 }
 
-static void settle(struct finding *finding)
+static int settle(struct finding *finding)
 {
 	numbers_sort(&finding->registrations);
-	numbers_sort(&finding->objects);
 	finding->inherited = finding->registrations.count > 0;
 	for (uint32_t i = 0; i < finding->registrations.count; i++) {
 		const struct registration *record = registrations_get(finding->registrations.items[i]);
@@ -72,6 +71,11 @@ static void settle(struct finding *finding)
 	}
 	if (finding->inherited)
 		finding->level = FORKHELD_LEVEL_NOTE;
+	for (uint32_t i = 0; i < finding->also.count; i++)
+		if (!numbers_add(&finding->registrations, finding->also.items[i]))
+			return -ENOMEM;
+	numbers_sort(&finding->registrations);
+	return 0;
 }
 
 static int compare(const void *left, const void *right)
@@ -90,8 +94,8 @@ int findings_make(struct findings *findings, struct analysis *analysis, struct p
 	int result = analysis ? findings_python(findings, analysis, search) : 0;
 	if (result == 0)
 		result = findings_ledger(findings, analysis);
-	for (uint32_t i = 0; i < findings->count; i++)
-		settle(&findings->list[i]);
+	for (uint32_t i = 0; i < findings->count && result == 0; i++)
+		result = settle(&findings->list[i]);
 	if (findings->count)
 		qsort(findings->list, findings->count, sizeof *findings->list, compare);
 	return result;

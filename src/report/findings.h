@@ -16,6 +16,8 @@ struct finding {
 	const char *message, *fix;     /* interned */
 	struct numbers registrations;  /* sequences, ascending */
 	struct numbers objects;        /* owner nodes, ascending */
+	struct numbers behind;         /* further owners that refer to them (report/behind.h): nodes, ascending */
+	struct numbers also;           /* while grouping: sequences of registrations of further owners alone */
 	uint64_t count, bytes, freed;  /* freed: objects that bytes counts */
 	struct frame site;             /* function and file NULL where unknown */
 	bool inherited;                /* all of its registrations are */

@@ -9,6 +9,7 @@
 #include "forkheld/report.h"
 #include "ledger/strings.h"
 #include "python/describe.h"
+#include "report/behind.h"
 #include "report/findings.h"
 #include "report/holders.h"
 
@@ -64,14 +65,26 @@ static const char *container_path(struct analysis *analysis, struct path_search 
 	return analysis->named_path = path;
 }
 
+/* Of an owner without a container of its own: the container that holds what it lives behind. */
 static const char *container_paths(struct analysis *analysis, struct path_search *search, const struct owner *owner)
 {
+	struct cut_edge edge;
 	const char *all = "";
+	if (owner->cut_count == 0 && behind_registry(analysis, owner->node, &edge))
+		return container_path(analysis, search, edge.to, edge.from);
 	for (uint32_t i = 0; i < owner->cut_count; i++) {
 		uint32_t container = analysis->owner_cuts[owner->first_cut + i].from;
 		all = joined(all, *all ? " " : "", container_path(analysis, search, owner->node, container));
 	}
 	return strings_intern(all);
+}
+
+static bool module_registry(const struct analysis *analysis, const struct owner *owner)
+{
+	struct cut_edge edge;
+	if (owner->cut_count == 0 && behind_registry(analysis, owner->node, &edge))
+		owner = analysis_owner(analysis, edge.to);
+	return owner->module_registry;
 }
 
 static int add_owner(struct finding *finding, const struct analysis *analysis, const struct owner *owner)
@@ -101,53 +114,70 @@ static int owner_finding(struct findings *findings, struct analysis *analysis, s
 		finding = findings_group(findings, "FH001", "fork-only-object", FORKHELD_LEVEL_ERROR, type, callable, NULL);
 	else
 		finding = findings_group(findings, "FH002", "joint-retention",
-					 owner->module_registry ? FORKHELD_LEVEL_NOTE : FORKHELD_LEVEL_ERROR, type, callable,
-					 container_paths(analysis, search, owner));
+					 module_registry(analysis, owner) ? FORKHELD_LEVEL_NOTE : FORKHELD_LEVEL_ERROR,
+					 type, callable, container_paths(analysis, search, owner));
 	return add_owner(finding, analysis, owner);
 }
 
-/* What dies when all of the finding's registrations and containers go. */
+static bool owns(const struct analysis *analysis, const struct finding *finding, uint32_t registration)
+{
+	for (uint32_t i = 0; i < analysis->heap.registrations[registration].owner_count; i++)
+		if (numbers_have(&finding->objects, analysis->heap.registrations[registration].owners[i]))
+			return true;
+	return false;
+}
+
+/* What dies when all of the finding's registrations and containers go. An owner that another owner holds lives through
+ * that one's registrations and containers as well. */
 static int measure(struct finding *finding, struct analysis *analysis)
 {
-	struct numbers dropped = {0};
-	struct cut_edge *cuts = malloc((analysis->cut_count + 1) * sizeof *cuts);
-	uint32_t cut_count = 0;
-	int result = cuts ? 0 : -ENOMEM;
-	for (uint32_t i = 0; i < finding->objects.count && result == 0; i++) {
-		const struct owner *owner = analysis_owner(analysis, finding->objects.items[i]);
-		for (uint32_t j = 0; j < owner->registration_count && result == 0; j++)
-			if (!numbers_add(&dropped, analysis->links[owner->first_registration + j]))
-				result = -ENOMEM;
-		for (uint32_t j = 0; j < owner->cut_count && cuts; j++)
-			cuts[cut_count++] = analysis->owner_cuts[owner->first_cut + j];
+	struct behind behind = {0};
+	struct freed freed = {0};
+	numbers_sort(&finding->objects);
+	int result = behind_find(analysis, &finding->objects, &behind);
+	for (uint32_t i = 0; i < behind.registrations.count && result == 0; i++) {
+		uint32_t index = behind.registrations.items[i];
+		if (!owns(analysis, finding, index) &&
+		    !numbers_add(&finding->also, analysis->heap.registrations[index].record->sequence))
+			result = -ENOMEM;
 	}
-	if (result == 0 && dropped.count) {
-		numbers_sort(&dropped);
-		cuts_sort(cuts, cut_count);
-		struct freed freed;
-		result = analysis_freed(analysis, dropped.items, dropped.count, cuts, cut_count, &freed);
-		finding->bytes = freed.bytes;
-		finding->freed = freed.objects;
-	}
-	free(dropped.items);
-	free(cuts);
+	if (result == 0)
+		result = analysis_freed(analysis, behind.registrations.items, behind.registrations.count, behind.cuts,
+					behind.cut_count, &freed);
+	finding->bytes = freed.bytes;
+	finding->freed = freed.objects;
+	finding->behind = behind.owners;
+	behind.owners = (struct numbers){0};
+	behind_finish(&behind);
 	return result;
 }
 
-static void explain(struct finding *finding)
+/* "(and through TYPE)": the first of the further owners that hold what the finding is about, or nothing. */
+static const char *through(const struct finding *finding, const struct analysis *analysis)
 {
-	char text[2048];
+	char text[1024];
+	if (!finding->behind.count)
+		return "";
+	snprintf(text, sizeof text, " (and through %s%s)", type_of(analysis, finding->behind.items[0]),
+		 finding->behind.count > 1 ? " and others" : "");
+	return strings_intern(text);
+}
+
+static void explain(struct finding *finding, const struct analysis *analysis)
+{
+	char text[3072];
 	const char *plural = finding->count == 1 ? "" : "s";
 	if (strcmp(finding->rule, "FH001") == 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " object%s of type %s kept alive only by fork handler %s: %" PRIu64
+		snprintf(text, sizeof text, "%" PRIu64 " object%s of type %s kept alive only by fork handler %s%s: %" PRIu64
 			 " bytes in %" PRIu64 " objects would be freed", finding->count, plural, finding->type,
-			 finding->callable, finding->bytes, finding->freed);
+			 finding->callable, through(finding, analysis), finding->bytes, finding->freed);
 		finding->fix = "register one module-level handler over a WeakSet, or a WeakMethod with a None check";
 	} else if (strcmp(finding->rule, "FH002") == 0) {
-		snprintf(text, sizeof text, "%" PRIu64 " object%s of type %s kept alive only by fork handler %s together"
-			 " with %s: %" PRIu64 " bytes in %" PRIu64 " objects would be freed without both", finding->count, plural,
-			 finding->type, finding->callable, *finding->holder ? finding->holder : "an owner of it", finding->bytes,
-			 finding->freed);
+		snprintf(text, sizeof text, "%" PRIu64 " object%s of type %s kept alive only by fork handler %s%s together"
+			 " with %s: %" PRIu64 " bytes in %" PRIu64 " objects would be freed without %s", finding->count,
+			 plural, finding->type, finding->callable, through(finding, analysis),
+			 *finding->holder ? finding->holder : "an owner of it", finding->bytes, finding->freed,
+			 finding->behind.count ? "all of them" : "both");
 		finding->fix = strcmp(finding->level, FORKHELD_LEVEL_NOTE) == 0
 			? "if the module no longer needs the object, drop it from the list in shutdown(), and register a weak"
 			  " handler"
@@ -187,7 +217,7 @@ int findings_python(struct findings *findings, struct analysis *analysis, struct
 	for (uint32_t i = 0; i < findings->count && result == 0; i++) {
 		if (findings->list[i].objects.count)
 			result = measure(&findings->list[i], analysis);
-		explain(&findings->list[i]);
+		explain(&findings->list[i], analysis);
 	}
 	return result;
 }

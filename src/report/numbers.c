@@ -36,6 +36,11 @@ void numbers_sort(struct numbers *numbers)
 	numbers->count = kept;
 }
 
+bool numbers_have(const struct numbers *numbers, uint32_t number)
+{
+	return numbers->count && bsearch(&number, numbers->items, numbers->count, sizeof number, compare_numbers);
+}
+
 void numbers_free(struct numbers *numbers)
 {
 	free(numbers->items);

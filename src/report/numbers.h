@@ -16,6 +16,8 @@ struct numbers {
 bool numbers_add(struct numbers *numbers, uint32_t number);
 /* numbers_sort - ascending, each once. */
 void numbers_sort(struct numbers *numbers);
+/* numbers_have - is @number in the sorted list? */
+bool numbers_have(const struct numbers *numbers, uint32_t number);
 void numbers_free(struct numbers *numbers);
 
 /* cuts_sort - by from, then to, as retention/reach.h wants them. */

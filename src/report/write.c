@@ -101,6 +101,7 @@ static json_t *write_finding(void *material_pointer, uint32_t index)
 	json_set(object, "fix", json_text(finding->fix));
 	json_set(object, "registrations", number_list(&finding->registrations));
 	json_set(object, "objects", listed_objects(material, &finding->objects));
+	json_set(object, "behind", listed_objects(material, &finding->behind));
 	json_set(object, "blocks", json_array());
 	json_set(object, "count", json_number(finding->count));
 	json_set(object, "bytes", json_number(finding->bytes));

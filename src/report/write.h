@@ -26,7 +26,10 @@ struct material {
 struct listed {
 	uint32_t node;
 	uint64_t retained_objects, retained_bytes;
+	uint32_t dominator;  /* id of the nearest listed object that dominates it, or LISTED_NONE */
 };
+
+#define LISTED_NONE UINT32_MAX
 
 /* choose_objects - fill listed, ids and objects_dropped: every owner and every fork-only object that retains at
  * least the floor, most bytes first, as many as the limit allows. Before anything is named (sizes must be final).

@@ -28,8 +28,41 @@ static uint32_t choose(const struct analysis *analysis, const uint32_t *wanted, 
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < count; i++)
 		if (bytes[i] >= options.floor || analysis_owner(analysis, wanted[i]))
-			listed[kept++] = (struct listed){wanted[i], objects[i], bytes[i]};
+			listed[kept++] = (struct listed){wanted[i], objects[i], bytes[i], LISTED_NONE};
 	return kept;
+}
+
+struct visited { uint32_t enter, id; };
+
+static int by_enter(const void *left, const void *right)
+{
+	const struct visited *a = left, *b = right;
+	return (a->enter > b->enter) - (a->enter < b->enter);
+}
+
+/* In the order in which a walk of the dominator tree comes to them, those above an object are the last that came
+ * before it and are not left yet. */
+static int find_dominators(struct material *material)
+{
+	const struct dominators *dominators = &material->analysis->dominators;
+	uint32_t count = material->listed_count, depth = 0;
+	struct visited *order = malloc((count + (size_t)1) * sizeof *order);
+	uint32_t *above = malloc((count + (size_t)1) * sizeof *above);
+	int result = order && above ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < count && result == 0; i++)
+		order[i] = (struct visited){dominators->enter[material->listed[i].node], i};
+	if (result == 0 && count)
+		qsort(order, count, sizeof *order, by_enter);
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		struct listed *listed = &material->listed[order[i].id];
+		while (depth && !dominators_above(dominators, material->listed[above[depth - 1]].node, listed->node))
+			depth--;
+		if (depth)
+			listed->dominator = above[depth - 1];
+		above[depth++] = order[i].id;
+	}
+	free(order), free(above);
+	return result;
 }
 
 static int measure(struct material *material, uint32_t *wanted, uint32_t count)
@@ -49,6 +82,7 @@ static int measure(struct material *material, uint32_t *wanted, uint32_t count)
 		material->objects_dropped = kept - material->listed_count;
 		for (uint32_t i = 0; i < material->listed_count; i++)
 			material->ids[material->listed[i].node] = i + 1;
+		result = find_dominators(material);
 	}
 	free(objects), free(bytes);
 	return result;
@@ -133,6 +167,7 @@ json_t *write_object(void *material_pointer, uint32_t id)
 	json_set(object, "verdict", json_string(verdict_name(analysis, owner, listed->node)));
 	json_set(object, "allocated", json_null());
 	json_set(object, "registrations", registration_ids(analysis, owner));
+	json_set(object, "dominator", json_id(listed->dominator));
 	uint32_t count = holders_of(analysis, material->search, listed->node, HOLDERS_MAX, push_holder, holders);
 	json_set(object, "holders", holders);
 	json_set(object, "holders_dropped", json_integer(count > HOLDERS_MAX ? count - HOLDERS_MAX : 0));

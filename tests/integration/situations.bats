@@ -33,3 +33,38 @@ on() {
 @test "situations on CPython 3.13" { on 3.13; }
 @test "situations on CPython 3.14" { on 3.14; }
 @test "situations on CPython 3.15" { on 3.15; }
+
+# shown SITUATION - what `forkheld show` says of its report, into $output; shared by those below.
+shown() {
+	drop_reports
+	preloaded "$(newest_python)" "$FIXTURES/python/situations/$1.py"
+	run "$FORKHELD_BIN" show "$(report)"
+	[ "$status" -eq 0 ]
+	echo "$output"
+}
+
+# part_of RULE - the lines of the first finding of that rule in $output.
+part_of() {
+	sed -n "/^$1 /,/^\$/p" <<<"$output" | sed '/^$/q'
+}
+
+@test "show: an owner that another one merely refers to is not among what that one retains" {
+	shown owner_behind_owner
+	[ "$(part_of FH001 | grep -c 'retains 1.0 MB')" -eq 2 ]
+	part_of FH001 | grep -q '^     \.__self__  __main__\.A  *retains 1.0 MB$'
+	part_of FH001 | grep -q '^        \.payload  list  *retains 1.0 MB$'
+	# What B needs to go is said: its registration first, A's and A after it.
+	part_of FH002 | head -n 2 | grep -q '^  registered .*owner_behind_owner.py:32 '
+	part_of FH002 | grep -A2 '^  which are held by further owners' | grep -q '__main__\.A '
+	part_of FH002 | grep -q '2.1 MB in 4 objects would be freed if registrations and containers let go together$'
+	part_of FH002 | grep -q '^  removing the registration alone frees 0 bytes, because$'
+	[ "$(part_of FH002 | grep -c '^  fork handler')" -eq 1 ]
+}
+
+@test "show: a child that two owners of a signature share is among what they retain" {
+	shown shared_child
+	part_of FH001 | grep -q '^        \.[a-z]*  .*retains 1.0 MB$'
+	shown owners_in_a_circle
+	part_of FH001 | grep -q 'would be freed if the registrations let go together$'
+	[ "$(part_of FH001 | grep -c '^  registered ')" -eq 2 ]
+}
