@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "entry/export.h"
 #include "entry/late.h"
+#include "entry/marks.h"
 #include "ledger/forks.h"
 #include "ledger/registrations.h"
 #include "ledger/stacks.h"
@@ -21,7 +22,6 @@
 #include "python/attach.h"
 #include "snapshot/snapshot.h"
 
-typedef void handler_fn(void);
 typedef int register_fn(handler_fn *prepare, handler_fn *parent, handler_fn *child, void *handle);
 typedef pid_t forkpty_fn(int *master, char *name, const struct termios *terminal, const struct winsize *size);
 typedef int plain_register_fn(handler_fn *prepare, handler_fn *parent, handler_fn *child);
@@ -49,12 +49,18 @@ bool atfork_in_handler(void)
 	return forking > 0;
 }
 
+unsigned atfork_depth(void)
+{
+	return forking;
+}
+
 /* Our own handlers: see atfork.h for their order. */
 
 static void prepare_fork(void)
 {
 	int saved = errno;
 
+	marks_pass(0, PHASE_BEFORE);
 	/* A vfork child must write nothing here; in the child of a raw clone the locks may belong to threads that are
 	 * not there. Either one's child starts with new locks. */
 	locked = process == os_getpid();
@@ -79,6 +85,7 @@ static void fork_in_parent(void)
 		unwind_parent();
 		forks_parent(interpreter);
 	}
+	marks_pass(0, PHASE_PARENT);
 	errno = saved;
 }
 
@@ -89,10 +96,12 @@ static void fork_in_child(void)
 	ledger_child();
 	modules_child();
 	unwind_child();
+	marks_child();
 	process = os_getpid();
 	forks_child(interpreter);
 	python_child(interpreter);
 	snapshot_child(daemonizing);
+	marks_pass(0, PHASE_CHILD);
 	errno = saved;
 }
 
@@ -115,13 +124,12 @@ static void find_functions(void)
 #endif
 }
 
-static void register_ours(void)
+static int register_ours(handler_fn *prepare, handler_fn *parent, handler_fn *child)
 {
 	/* NULL handle: ours stay to the very end, through the destructors of every library. */
 	if (libc.register_atfork)
-		libc.register_atfork(prepare_fork, fork_in_parent, fork_in_child, NULL);
-	else if (libc.pthread_atfork)
-		libc.pthread_atfork(prepare_fork, fork_in_parent, fork_in_child);
+		return libc.register_atfork(prepare, parent, child, NULL);
+	return libc.pthread_atfork ? libc.pthread_atfork(prepare, parent, child) : ENOSYS;
 }
 
 void atfork_init(void)
@@ -136,7 +144,7 @@ void atfork_init(void)
 		find_functions();
 		modules_init();
 		unwind_init();
-		register_ours();
+		register_ours(prepare_fork, fork_in_parent, fork_in_child);
 		__atomic_store_n(&ready, true, __ATOMIC_RELEASE);
 		guard_leave();
 	}
@@ -187,24 +195,38 @@ static bool enter(void)
 	return guard_enter() && process == os_getpid();
 }
 
-static struct registration *before(const struct call *call)
+/* A registration on its way to libc. */
+struct passing {
+	struct registration *entry;
+	struct marks_turn turn;
+	bool ours;  /* not in a vfork child, where nothing is written */
+};
+
+static struct passing before(const struct call *call)
 {
-	struct registration *entry = NULL;
+	struct passing passing = { .ours = process == os_getpid() };
 	int saved = errno;
 
+	if (passing.ours)
+		passing.turn = marks_begin();
 	/* Before the call goes on: inside a handler some libcs never come back from it, and then it can still be
 	 * seen. */
 	if (enter())
-		entry = record(call);
+		passing.entry = record(call);
 	guard_leave();
 	errno = saved;
-	return entry;
+	return passing;
 }
 
-static int after(struct registration *entry, int result)
+static int after(struct passing passing, int result)
 {
-	if (result && entry)
-		registrations_remove(entry, REMOVED_REFUSED);
+	int saved = errno;
+
+	if (result && passing.entry)
+		registrations_remove(passing.entry, REMOVED_REFUSED);
+	if (passing.ours)
+		marks_end(passing.turn, passing.entry, result == 0, register_ours);
+	errno = saved;
 	return result;
 }
 
@@ -213,33 +235,37 @@ static int after(struct registration *entry, int result)
 EXPORT int __register_atfork(handler_fn *prepare, handler_fn *parent, handler_fn *child, void *handle)
 {
 	struct call call = { prepare, parent, child, handle, false, (uintptr_t)__builtin_return_address(0) };
+	struct passing passing;
 
 	atfork_init();
 	if (!libc.register_atfork)
 		return ENOSYS;
-	return after(before(&call), libc.register_atfork(prepare, parent, child, handle));
+	passing = before(&call);
+	return after(passing, libc.register_atfork(prepare, parent, child, handle));
 }
 #endif
 
 #if !defined(__GLIBC__) || defined(__x86_64__)
 static int plain_register(const struct call *call)
 {
+	struct passing passing;
+	int result;
+
 	atfork_init();
 	if (libc.pthread_atfork) {
-		struct registration *entry = before(call);
-		int result;
-
+		passing = before(call);
 		/* Before glibc 2.34 the old symbol lies in a library of its own and comes back through the new one. */
 		guard_enter();
 		result = libc.pthread_atfork(call->prepare, call->parent, call->child);
 		guard_leave();
-		return after(entry, result);
+		return after(passing, result);
 	}
 	/* The old symbol lived in a library that is not loaded: what it did with its own handle, never to be
 	 * removed. */
-	if (libc.register_atfork)
-		return after(before(call), libc.register_atfork(call->prepare, call->parent, call->child, NULL));
-	return ENOSYS;
+	if (!libc.register_atfork)
+		return ENOSYS;
+	passing = before(call);
+	return after(passing, libc.register_atfork(call->prepare, call->parent, call->child, NULL));
 }
 
 #ifdef __GLIBC__

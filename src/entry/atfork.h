@@ -16,5 +16,7 @@ void atfork_init(void);
 
 /* atfork_in_handler - a fork handler of the host runs in this thread: it is inside fork, daemon or forkpty. */
 bool atfork_in_handler(void);
+/* atfork_depth - how many such calls this thread is inside of: a handler may fork. */
+unsigned atfork_depth(void);
 
 #endif

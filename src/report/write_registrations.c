@@ -3,6 +3,7 @@
 
 #include "forkheld/report.h"
 #include "ledger/forks.h"
+#include "ledger/times.h"
 #include "native/modules.h"
 #include "python/describe.h"
 #include "python/interpreters.h"
@@ -190,7 +191,7 @@ json_t *write_registration(void *material_pointer, uint32_t index)
 	return object;
 }
 
-/* One entry for each handler that ran; nobody times them, so the times are null. */
+/* One entry for each handler that ran. */
 json_t *write_forks(void)
 {
 	json_t *object = json_object(), *handlers = json_array();
@@ -205,8 +206,10 @@ json_t *write_forks(void)
 			json_set(handler, "registration", json_id(i));
 			json_set(handler, "phase", json_string(phase_names[phase]));
 			json_set(handler, "calls", json_number(phase_count(&counts, phase)));
-			json_set(handler, "total_ns", json_null());
-			json_set(handler, "max_ns", json_null());
+			struct handler_time time;
+			bool timed = times_of(i, phase, &time);
+			json_set(handler, "total_ns", timed ? json_number(time.total_ns) : json_null());
+			json_set(handler, "max_ns", timed ? json_number(time.max_ns) : json_null());
 			json_push(handlers, handler);
 		}
 	}

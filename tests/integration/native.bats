@@ -179,9 +179,9 @@ root_report() {
 	[ "$status" -eq 0 ]
 	# libpthread's own comes first where there is a libpthread (before glibc 2.34): no call of anybody's.
 	[[ ${lines[0]} != *libpthread.so.0+* ]] || lines=("${lines[@]:1}")
-	# Ours comes first in libc's table and in no report.
+	# Ours come first and behind each of the others (to look at the clock), and are in no report.
 	[[ ${lines[0]} =~ ^(libforkheld\.so\+[0-9]+ ?){3}$ ]]
-	printf '%s\n' "${lines[@]:1}" >table
+	printf '%s\n' "${lines[@]:1}" | grep -v -E '^(libforkheld\.so\+[0-9]+ ?){3}$' >table
 	local asked
 	asked=$(reports | head -n 1)  # the one that the program asked for; the other is its end's
 	[ "$(jq -r .snapshot.label "$asked")" = table ]
@@ -191,6 +191,45 @@ root_report() {
 	diff table ledger
 	[ "$(wc -l <ledger)" -eq 5 ]
 	assert_json '[.registrations[].removed] == [null, "dlclose", null, null, null, null]' "$asked"
+}
+
+# times - of each handler that ran: registration, phase, calls, and whether its time is known; $output is the program's.
+times() {
+	jq_report '[.forks.handlers[] | "\(.registration) \(.phase) \(.calls) \(.total_ns != null and .max_ns != null)"] | .[]' "$1"
+}
+
+@test "how long each handler ran, in the parent and in the child" {
+	preloaded FORKHELD_OPTIONS=report=always "$native/timed" plain
+	local root child
+	root=$(root_report)
+	[ "$(times "$root")" = "0 before 2 true
+1 parent 2 true
+2 before 2 true
+2 parent 2 true" ]
+	assert_json '.forks.handlers | map({key: "\(.registration) \(.phase)", value: .}) | from_entries
+		| (.["0 before"] | .total_ns >= 160000000 and .max_ns >= 80000000 and .max_ns <= .total_ns - 80000000)
+		and (.["1 parent"] | .total_ns >= 80000000 and .max_ns >= 40000000)
+		and .["2 before"].total_ns < .["0 before"].total_ns / 2 and .["2 parent"].total_ns < .["1 parent"].total_ns / 2' "$root"
+	for child in $(reports); do
+		[ "$child" != "$root" ] || continue
+		assert_json '.forks.handlers[] | select(.registration == 1 and .phase == "child")
+			| .calls == 1 and .total_ns >= 60000000 and .max_ns == .total_ns' "$child"
+		assert_json '.forks.handlers[] | select(.registration == 0) | .total_ns >= 80000000' "$child"
+	done
+}
+
+@test "a handler's time is null where it is not known: registered in a handler, behind such a one, or too many" {
+	preloaded "$native/timed" nested
+	[ "$(times "$(root_report)" | cut -d " " -f 1,2,4)" = "0 before true
+1 parent true
+2 before false
+2 parent false
+3 before false
+3 parent false" ]
+	drop_reports
+	preloaded "$native/timed" many
+	[ "$(times "$(root_report)" | grep -c 'true$')" -eq $((64 + 1)) ]
+	[ "$(times "$(root_report)" | grep -c 'false$')" -eq 9 ]
 }
 
 @test "ctypes functions as handlers: anonymous code, still mapped, no finding" {
