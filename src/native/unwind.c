@@ -126,6 +126,10 @@ uint32_t unwind_here(uintptr_t caller)
 
 const char *unwind_state(void)
 {
+#ifndef HAVE_LIBUNWIND
+	/* What was built without it is said even where nothing asked for a stack. */
+	open_unwinder();
+#endif
 	return problem;
 }
 
