@@ -17,8 +17,8 @@ pyobject *counted_interned(pyobject *const *objects, uint32_t count);
 /* counted_borrows - may this object hold borrowed references? */
 bool counted_borrows(const pyobject *object);
 
-/* counted_borrowed - how many of the edges from such an object @from into @to carry no count; never too few: a count that
- * stays unexplained makes @to an owner. */
+/* counted_borrowed - how many of the edges from such an object @from into @to carry no count; never too few: a count
+ * that stays unexplained makes @to an owner. */
 uint32_t counted_borrowed(pyobject *from, const pyobject *to);
 
 #endif
