@@ -28,6 +28,8 @@ struct heap_registration {
 	bool raises;                   /* dead-weak: a call would raise */
 	uint32_t *owners;              /* nodes, in phase order, then position; no doubles */
 	uint32_t owner_count;
+	uint32_t *spaces;              /* nodes of classes, modules and their namespaces behind the plumbing */
+	uint32_t space_count;
 	pyobject *module_owner;        /* without an owner: the module of a builtin function, or NULL */
 };
 

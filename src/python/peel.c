@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "python/deadweak.h"
+#include "retention/reach.h"
 
 /* Enough for every callable seen; beyond it the rest is simply not peeled and its objects are not named as owners. */
 #define PEEL_MAX 4096u
@@ -21,6 +22,8 @@ struct peeler {
 	unsigned count;
 	unsigned owners[PEEL_MAX];   /* indexes into seen */
 	unsigned owner_count;
+	pyobject *spaces[PEEL_MAX];
+	unsigned space_count;
 	bool weak;                   /* a weak reference was met */
 	pyobject *module;            /* of a builtin function */
 };
@@ -120,8 +123,19 @@ static void meet_global_weakrefs(struct peeler *peeler, pyobject *function)
 		py.Py_DecRef(names);
 }
 
+static void meet_space(struct peeler *peeler, pyobject *space)
+{
+	if (peeler->space_count < PEEL_MAX)
+		peeler->spaces[peeler->space_count++] = space;
+}
+
 static void peel_function(struct peeler *peeler, pyobject *function, bool weak)
 {
+	pyobject **attributes = py._PyObject_GetDictPtr(function);
+	if (attributes)
+		meet_parts(peeler, *attributes, weak);
+	if (!weak)
+		meet_space(peeler, py.PyFunction_GetGlobals(function));
 	meet_parts(peeler, py.PyFunction_GetClosure(function), weak);
 	meet_parts(peeler, py.PyFunction_GetDefaults(function), weak);
 	meet_parts(peeler, py.PyFunction_GetKwDefaults(function), weak);
@@ -162,11 +176,16 @@ static bool peel(struct peeler *peeler, struct step step)
 	return true;
 }
 
-/* Never an owner: what is not freed by anybody, and namespaces. */
+static bool is_space(const pyobject *object)
+{
+	return object_is(object, py.PyModule_Type) || object_is(object, py.PyType_Type);
+}
+
+/* Not an owner: what is not freed by anybody; and, unless peel_spaces finds otherwise, namespaces. */
 static bool is_nobodys(const pyobject *object)
 {
-	return object_immortal(object) || object == py._Py_NoneStruct || object_is(object, py.PyModule_Type) ||
-	       object_is(object, py.PyType_Type) || object->type == py.PyCode_Type || object->type == py.PyBool_Type;
+	return object_immortal(object) || object == py._Py_NoneStruct || is_space(object) ||
+	       object->type == py.PyCode_Type || object->type == py.PyBool_Type;
 }
 
 /* A name or a number beside a real owner is not what somebody looks for. */
@@ -195,16 +214,32 @@ static int keep_owners(struct peeler *peeler, struct heap_registration *registra
 static void peel_all(struct peeler *peeler)
 {
 	for (unsigned i = 0; i < peeler->count; i++) {
-		if (peel(peeler, peeler->seen[i]))
-			flag(peeler->heap, peeler->seen[i].object);
-		else if (!is_nobodys(peeler->seen[i].object))
+		struct step step = peeler->seen[i];
+		if (peel(peeler, step))
+			flag(peeler->heap, step.object);
+		else if (!is_nobodys(step.object))
 			peeler->owners[peeler->owner_count++] = i;
+		else if (is_space(step.object) && !step.weak)
+			meet_space(peeler, step.object);
 	}
+}
+
+static int keep_spaces(const struct peeler *peeler, struct heap_registration *registration)
+{
+	if (!peeler->space_count)
+		return 0;
+	registration->spaces = malloc(peeler->space_count * sizeof *registration->spaces);
+	for (unsigned i = 0; i < peeler->space_count && registration->spaces; i++) {
+		uint32_t node = heap_node(peeler->heap, peeler->spaces[i]);
+		if (node != NODE_NONE)
+			registration->spaces[registration->space_count++] = node;
+	}
+	return registration->spaces ? 0 : -ENOMEM;
 }
 
 static int peel_registration(struct peeler *peeler, struct heap_registration *registration)
 {
-	peeler->count = peeler->owner_count = 0;
+	peeler->count = peeler->owner_count = peeler->space_count = 0;
 	peeler->weak = false;
 	peeler->module = NULL;
 	for (int phase = 0; phase < PHASES; phase++)
@@ -223,7 +258,8 @@ static int peel_registration(struct peeler *peeler, struct heap_registration *re
 		registration->strength = rich ? STRENGTH_WEAK : STRENGTH_DEAD_WEAK;
 	if (registration->strength == STRENGTH_DEAD_WEAK)
 		registration->raises = deadweak_raises(registration);
-	return keep_owners(peeler, registration, !rich && !peeler->weak, weak);
+	int result = keep_owners(peeler, registration, !rich && !peeler->weak, weak);
+	return result < 0 ? result : keep_spaces(peeler, registration);
 }
 
 int peel_registrations(struct heap *heap)
@@ -236,4 +272,32 @@ int peel_registrations(struct heap *heap)
 		result = peel_registration(peeler, &heap->registrations[i]);
 	free(peeler);
 	return result;
+}
+
+static bool is_owner(const struct heap_registration *registration, uint32_t node)
+{
+	for (uint32_t i = 0; i < registration->owner_count; i++)
+		if (registration->owners[i] == node)
+			return true;
+	return false;
+}
+
+int peel_spaces(struct heap *heap, const uint8_t *reach)
+{
+	for (uint32_t i = 0; i < heap->registration_count; i++) {
+		struct heap_registration *registration = &heap->registrations[i];
+		for (uint32_t j = 0; j < registration->space_count; j++) {
+			uint32_t node = registration->spaces[j];
+			if (reach[node] != REACH_FORK || is_owner(registration, node))
+				continue;
+			size_t size = (registration->owner_count + (size_t)1) * sizeof *registration->owners;
+			void *owners = realloc(registration->owners, size);
+			if (!owners)
+				return -ENOMEM;
+			registration->owners = owners;
+			registration->owners[registration->owner_count++] = node;
+			registration->strength = STRENGTH_STRONG;
+		}
+	}
+	return 0;
 }

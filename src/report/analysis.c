@@ -232,6 +232,8 @@ int analysis_run(struct analysis *analysis)
 	if (result == 0)
 		result = mark(analysis);
 	if (result == 0)
+		result = peel_spaces(&analysis->heap, analysis->reach);
+	if (result == 0)
 		result = dominators_compute(&analysis->heap.graph, &analysis->dominators);
 	if (result == 0)
 		result = dominators_number(&analysis->dominators);
