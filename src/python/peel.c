@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "python/deadweak.h"
+#include "python/globals.h"
 #include "retention/reach.h"
 
 /* Enough for every callable seen; beyond it the rest is simply not peeled and its objects are not named as owners. */
@@ -108,7 +109,20 @@ static bool is_weakref(const pyobject *object)
 	       object->type == py._PyWeakref_CallableProxyType;
 }
 
-/* Weak references that the code names in its module: not the callable's own, but what it comes to its object by. */
+/* Does the function load the global that its code names at @index, and do more with it than test it? */
+static bool uses_global(pyobject *function, uint32_t index)
+{
+	pyobject *bytes = attribute(py.PyFunction_GetCode(function), "co_code");
+	char *code;
+	intptr_t size;
+	bool used = bytes && py.PyBytes_AsStringAndSize(bytes, &code, &size) == 0 &&
+		    globals_used(py.version, (const uint8_t *)code, (size_t)size, index);
+	if (bytes)
+		py.Py_DecRef(bytes);
+	return used;
+}
+
+/* Weak references that the code uses from its module: not the callable's own, but what it comes to its object by. */
 static void meet_global_weakrefs(struct peeler *peeler, pyobject *function)
 {
 	pyobject *names = attribute(py.PyFunction_GetCode(function), "co_names");
@@ -116,7 +130,7 @@ static void meet_global_weakrefs(struct peeler *peeler, pyobject *function)
 	for (intptr_t i = 0; names && globals && i < py.PyTuple_Size(names); i++) {
 		const char *name = text_of(py.PyTuple_GetItem(names, i));
 		pyobject *value = name ? py.PyDict_GetItemString(globals, name) : NULL;
-		if (value && is_weakref(value))
+		if (value && is_weakref(value) && uses_global(function, (uint32_t)i))
 			meet(peeler, value, true);
 	}
 	if (names)
