@@ -35,10 +35,10 @@ base_of() {
 	echo "$base"
 }
 
-# root_of RELEASE SOURCE - a fresh copy of the base, with the source tree (what git knows or would add) in two places:
-# /root/forkheld and, for the ordinary user "guest", /home/guest/forkheld. Prints the directory.
+# root_of RELEASE SOURCE [NAME] - a fresh copy of the base, with the source tree (what git knows or would add) in two
+# places: /root/forkheld and, for the ordinary user "guest", /home/guest/forkheld. Prints the directory.
 root_of() {
-	local base root=$MATRIX_CACHE/run-$1 home
+	local base root=$MATRIX_CACHE/run-${3:+$3-}$1 home
 	base=$(base_of "$1") || return 1
 	rm -rf --one-file-system "$root"
 	cp -a --reflink=auto "$base" "$root" || return 1
