@@ -11,6 +11,7 @@
 #include "ledger/registrations.h"
 #include "ledger/stacks.h"
 #include "ledger/strings.h"
+#include "ledger/times.h"
 
 #define CHECK(condition) \
 	do { \
@@ -154,6 +155,25 @@ static void closings_are_kept(void)
 	CHECK(closings_count() == 1 && closings_get(0)->module == 7 && closings_get(0)->time_ns);
 }
 
+static void times_are_of_their_handler(void)
+{
+	struct handler_time time;
+
+	times_begin(3);
+	times_begin(8);
+	times_begin(9);
+	CHECK(times_count() == 3 && !times_of(3, PHASE_CHILD, &time));
+	times_add(1, PHASE_BEFORE, 50);
+	times_add(1, PHASE_BEFORE, 70);
+	times_add(1, PHASE_BEFORE, 20);
+	times_add(2, PHASE_BEFORE, 5);
+	CHECK(times_of(8, PHASE_BEFORE, &time) && time.total_ns == 140 && time.max_ns == 70);
+	CHECK(!times_of(8, PHASE_PARENT, &time) && !times_of(7, PHASE_BEFORE, &time));
+	CHECK(times_of(9, PHASE_BEFORE, &time) && time.total_ns == 5);
+	times_spoil(2);
+	CHECK(!times_of(9, PHASE_BEFORE, &time));
+}
+
 static void *race(void *argument)
 {
 	struct registration model = { .kind = REGISTRATION_NATIVE, .handle = (uintptr_t)argument };
@@ -197,6 +217,7 @@ int main(void)
 	the_baseline_is_not_own();
 	a_child_counts_anew();
 	closings_are_kept();
+	times_are_of_their_handler();
 	threads_agree();
 	return 0;
 }
