@@ -123,15 +123,18 @@ int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memo
 		copy_main(work, argument, keep_fd, memory, parent);
 	}
 	page->pause_ns = os_monotonic_ns() - start;
-	mask_swap(&old, NULL);
 	__atomic_store_n(&page->released, 1, __ATOMIC_RELEASE);
 	os_wake(&page->released, true);
+	/* Before any signal: a handler that ends the process here waits for the copy that it finds. */
+	if (pid >= 0) {
+		page->pid = (int)pid;
+		*freeze = page;
+	}
+	mask_swap(&old, NULL);
 	if (pid < 0) {
 		os_unmap(page, sizeof(*page));
 		return (int)pid;
 	}
-	page->pid = (int)pid;
-	*freeze = page;
 	return 0;
 }
 
