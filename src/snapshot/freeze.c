@@ -180,8 +180,9 @@ static int kill_and_reap(struct freeze *freeze, int *status)
 	return reaped;
 }
 
-void freeze_wait(struct freeze *freeze, uint64_t timeout_ns, struct freeze_outcome *outcome)
+void freeze_wait(struct freeze **running, uint64_t timeout_ns, struct freeze_outcome *outcome)
 {
+	struct freeze *freeze = *running;
 	uint64_t now = os_monotonic_ns();
 	int status = 0, reaped;
 
@@ -200,6 +201,9 @@ void freeze_wait(struct freeze *freeze, uint64_t timeout_ns, struct freeze_outco
 		outcome->result = FREEZE_CRASHED;
 		outcome->status = reaped == 1 && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	}
+	/* A signal handler that ends the process here must not look at what is gone. */
+	*running = NULL;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	os_unmap(freeze, sizeof(*freeze));
 }
 

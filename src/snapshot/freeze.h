@@ -39,9 +39,10 @@ struct freeze;
  * Thread: any. Signal: safe. Return: 0 with *@freeze set, or a negative errno (REFUSED). errno unchanged. */
 int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, struct freeze **freeze);
 
-/* freeze_wait - wait at most @timeout_ns, then kill; reaps the copy in every case and frees @freeze. Signal handlers of
- * the host run meanwhile. Must be called by the thread that called freeze_start. errno unchanged. */
-void freeze_wait(struct freeze *freeze, uint64_t timeout_ns, struct freeze_outcome *outcome);
+/* freeze_wait - wait at most @timeout_ns, then kill; reaps the copy in every case and frees *@freeze, which is
+ * NULL before its memory goes. Signal handlers of the host run meanwhile. Must be called by the thread that called
+ * freeze_start. errno unchanged. */
+void freeze_wait(struct freeze **freeze, uint64_t timeout_ns, struct freeze_outcome *outcome);
 
 /* freeze_join - wait until the work of @freeze is done or @timeout_ns is over, without reaping: for an end that comes
  * from a signal handler inside freeze_wait. Signal: safe. */

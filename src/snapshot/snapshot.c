@@ -135,8 +135,7 @@ static int attempt(struct report_request *request, uint64_t limit_ns, uint64_t m
 	*token = -1;
 	if (error < 0)
 		return error;
-	freeze_wait(state.running, limit_ns, outcome);
-	state.running = NULL;
+	freeze_wait(&state.running, limit_ns, outcome);
 	if (outcome->result != FREEZE_DONE)
 		file_discard(&state.file);
 	return 0;
@@ -204,18 +203,19 @@ int snapshot_take(enum snapshot_trigger trigger, const char *label)
 	int saved = errno, token = -1, result = 0;
 	bool api = trigger == TRIGGER_API;
 
-	if (!state.ready || freeze_inside() || os_getpid() != state.pid || ended(trigger) || !due(trigger))
+	if (!state.ready || freeze_inside() || os_getpid() != state.pid)
 		return api ? -EAGAIN : 0;
 	/* Before our lock: a thread with the GIL may be waiting for that one. */
 	if (api)
 		token = python_lock();
 	if (!lock_take(&state.lock)) {
-		/* A signal handler in the middle of a snapshot. An end would take the copy with it. */
+		/* A signal handler in the middle of a snapshot. An end would take the copy with it, also one that is not
+		 * worth a report of its own. */
 		if (state.running && !api)
 			freeze_join(state.running, options.timeout * SECOND);
 		result = -EBUSY;
 	} else {
-		if (!ended(trigger))
+		if (!ended(trigger) && due(trigger))
 			result = take(trigger, label, &token);
 		lock_release(&state.lock);
 	}

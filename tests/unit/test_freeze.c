@@ -26,7 +26,7 @@ static struct freeze_outcome outcome_of(int (*work)(void *), void *argument, uin
 
 	errno = 99;
 	assert(freeze_start(work, argument, -1, memory, &freeze) == 0);
-	freeze_wait(freeze, limit_ns, &outcome);
+	freeze_wait(&freeze, limit_ns, &outcome);
 	assert(errno == 99 && !freeze_inside() && !freeze_shared_pause());
 	assert(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
 	assert(outcome.pause_ns > 0);
@@ -140,7 +140,7 @@ static void test_copy(void)
 
 	assert(low >= 0 && pipe(ends) == 0 && dup2(ends[1], kept) == kept && setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	assert(freeze_start(work_looks, &kept, kept, 0, &freeze) == 0);
-	freeze_wait(freeze, UINT64_MAX, &outcome);
+	freeze_wait(&freeze, UINT64_MAX, &outcome);
 	assert(outcome.result == FREEZE_DONE);
 	assert(outcome.status == 0);
 	assert(read(ends[0], text, sizeof(text)) == 4 && strcmp(text, "seen") == 0);
