@@ -8,6 +8,7 @@
 #include "python/heap.h"
 #include "python/interpreters.h"
 #include "python/lists.h"
+#include "python/tracked.h"
 
 #define TYPE_SUBCLASS (1ul << 31)
 #define VISIT_OBJECTS 0x030c
@@ -83,7 +84,7 @@ static int visit_of_borrower(pyobject *object, void *borrower_pointer)
 	return heap->error;
 }
 
-/* Returns 1 to go on. Only the address is taken: a reference is held during this call. */
+/* Returns 1 to go on. Only the address is taken: a reference may be held during this call. */
 static int enumerate(pyobject *object, void *heap)
 {
 	add(heap, object);
@@ -100,6 +101,9 @@ static void enumerate_list(struct heap *heap, pyobject *list)
 static void collect_objects(struct heap *heap, const struct interpreter *interpreter)
 {
 	heap->hidden = interpreters_hidden(interpreter);
+	/* What a broken attempt has added is added only once. */
+	if (tracked_visit(enumerate, heap))
+		return;
 	if (py.version >= VISIT_OBJECTS && py.PyUnstable_GC_VisitObjects) {
 		py.PyUnstable_GC_VisitObjects(enumerate, heap);
 		return;
