@@ -8,8 +8,6 @@
 
 #define OLDEST 0x0309
 #define NEWEST 0x030f
-/* From 3.12 on the lower half of the count is the count, negative for an immortal object. */
-#define SPLIT_COUNT 0x030c
 
 struct capi py;
 static const char *problem = "no CPython in this process";
@@ -68,16 +66,6 @@ const char *capi_problem(void)
 void *capi_current(void)
 {
 	return py.PyThreadState_GetUnchecked ? py.PyThreadState_GetUnchecked() : py._PyThreadState_UncheckedGet();
-}
-
-int64_t object_refcount(const pyobject *object)
-{
-	return py.version >= SPLIT_COUNT ? (int64_t)(uint32_t)object->refcount : object->refcount;
-}
-
-bool object_immortal(const pyobject *object)
-{
-	return py.version >= SPLIT_COUNT && (int32_t)object->refcount < 0;
 }
 
 pyobject *weakref_referent(pyobject *reference)

@@ -171,8 +171,16 @@ void *capi_current(void);
 /* Objects. All only with the GIL held, or in the frozen copy. */
 
 /* object_refcount - the reference count proper; object_immortal: it never ends (3.12+), whatever the count says. */
-int64_t object_refcount(const pyobject *object);
-bool object_immortal(const pyobject *object);
+/* From this version on the lower half of the count is the count, negative for an immortal object. */
+#define SPLIT_COUNT 0x030c
+static inline int64_t object_refcount(const pyobject *object)
+{
+	return py.version >= SPLIT_COUNT ? (int64_t)(uint32_t)object->refcount : object->refcount;
+}
+static inline bool object_immortal(const pyobject *object)
+{
+	return py.version >= SPLIT_COUNT && (int32_t)object->refcount < 0;
+}
 
 /* type_inherits - is @type @base or a subclass of it (single-inheritance chain of layouts, tp_base)? */
 static inline bool type_inherits(const pytype *type, const pytype *base)

@@ -10,6 +10,7 @@
 
 #include "ledger/registrations.h"
 #include "python/capi.h"
+#include "python/node_map.h"
 #include "retention/graph.h"
 
 /* Our own bits in graph.flags. */
@@ -33,16 +34,13 @@ struct heap_registration {
 	pyobject *module_owner;        /* without an owner: the module of a builtin function, or NULL */
 };
 
-/* address -> node, by the page: a two-level table over 48-bit addresses, four bytes for each 16 of heap touched. */
-struct node_map {
-	uint32_t ***regions;
-};
-
 struct heap {
 	struct graph graph;
 	struct node_map map;
 	pyobject **objects;            /* [count]; NULL for registration nodes */
-	uint32_t *explained;           /* [count] edges seen into each; freed when collection ends */
+	/* While collecting: [count] the count of each object, plus the edges into it that carry none; */
+	uint32_t *references;
+	uint32_t *edges_in;            /* and the edges into node n, at n + 2: graph.reverse_first in the end */
 	uint32_t *sizes;               /* [count] bytes as first asked for; 0 not asked yet */
 	uint32_t count, room;
 	struct heap_registration *registrations;
@@ -53,7 +51,7 @@ struct heap {
 };
 
 /* heap_collect - registrations, lists and objects of all interpreters. With the GIL, in the frozen copy. After it the
- * graph has its edges, flags NODE_ROOT, NODE_REGISTRATION, NODE_NAMESPACE and our own bits.
+ * graph has its edges, in both directions, flags NODE_ROOT, NODE_REGISTRATION, NODE_NAMESPACE and our own bits.
  * Return: 0 or a negative errno. Given back with the copy's heap. */
 int heap_collect(struct heap *heap);
 
@@ -63,10 +61,5 @@ uint32_t heap_node(const struct heap *heap, const pyobject *object);
 /* heap_size - sys.getsizeof(object), without calling Python code; remembered, as naming attributes later makes
  * dicts in the frozen heap. @heap: struct heap (void for callbacks). */
 uint64_t heap_size(void *heap, uint32_t node);
-
-/* node_map - internal to collection; 0 is "not there". */
-int node_map_init(struct node_map *map);
-uint32_t *node_map_slot(struct node_map *map, const void *address);
-uint32_t node_map_get(const struct node_map *map, const void *address);
 
 #endif

@@ -1,48 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Two objects never start in the same 16 bytes (the smallest object has 16), so a table indexed by address / 16 needs
- * no keys and no probing, and neighbours in the heap are neighbours in the table: a hash table was half of the whole
- * collection's time.
- */
+#include "python/node_map.h"
+
+#include <errno.h>
 #include <stdlib.h>
 
-#include "python/heap.h"
+#include "base/os.h"
 
-#define GRANULE_BITS 4
-#define LEAF_BITS 16   /* granules in a leaf: 1 MiB of heap */
-#define MIDDLE_BITS 14
-#define TOP_BITS 14
-#define ADDRESS_BITS (GRANULE_BITS + LEAF_BITS + MIDDLE_BITS + TOP_BITS)
+/* The upper tables are as good as empty: straight from the kernel, so that only the pages in use cost anything. */
+static void *table(int bits)
+{
+	return os_map(sizeof(void *) << bits);
+}
 
 int node_map_init(struct node_map *map)
 {
-	map->regions = calloc((size_t)1 << TOP_BITS, sizeof *map->regions);
-	return map->regions ? 0 : -1;
+	map->regions = table(NODE_MAP_TOP);
+	return map->regions ? 0 : -ENOMEM;
 }
 
-static size_t part(const void *address, int shift, int bits)
+uint32_t *node_map_add(struct node_map *map, uintptr_t address)
 {
-	return (uintptr_t)address >> shift & (((uintptr_t)1 << bits) - 1);
-}
-
-uint32_t *node_map_slot(struct node_map *map, const void *address)
-{
-	if ((uintptr_t)address >> ADDRESS_BITS)
+	if (address >> NODE_MAP_ADDRESS)
 		return NULL;
-	uint32_t ***top = &map->regions[part(address, GRANULE_BITS + LEAF_BITS + MIDDLE_BITS, TOP_BITS)];
-	if (!*top && !(*top = calloc((size_t)1 << MIDDLE_BITS, sizeof **top)))
+	uint32_t ***region = &map->regions[node_map_part(address, NODE_MAP_GRANULE + NODE_MAP_LEAF + NODE_MAP_MIDDLE,
+							 NODE_MAP_TOP)];
+	if (!*region && !(*region = table(NODE_MAP_MIDDLE)))
 		return NULL;
-	uint32_t **leaf = &(*top)[part(address, GRANULE_BITS + LEAF_BITS, MIDDLE_BITS)];
-	if (!*leaf && !(*leaf = calloc((size_t)1 << LEAF_BITS, sizeof **leaf)))
+	uint32_t **leaf = &(*region)[node_map_part(address, NODE_MAP_GRANULE + NODE_MAP_LEAF, NODE_MAP_MIDDLE)];
+	if (!*leaf && !(*leaf = calloc((size_t)1 << NODE_MAP_LEAF, sizeof **leaf)))
 		return NULL;
-	return &(*leaf)[part(address, GRANULE_BITS, LEAF_BITS)];
-}
-
-uint32_t node_map_get(const struct node_map *map, const void *address)
-{
-	if ((uintptr_t)address >> ADDRESS_BITS)
-		return 0;
-	uint32_t **middle = map->regions[part(address, GRANULE_BITS + LEAF_BITS + MIDDLE_BITS, TOP_BITS)];
-	uint32_t *leaf = middle ? middle[part(address, GRANULE_BITS + LEAF_BITS, MIDDLE_BITS)] : NULL;
-	return leaf ? leaf[part(address, GRANULE_BITS, LEAF_BITS)] : 0;
+	return node_map_find(map, address);
 }

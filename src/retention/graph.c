@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define FIRST_ROOM 1024u
+#define AHEAD 16u  /* edges between asking for a cache line and using it */
 #define EDGES_MAX (UINT32_MAX - 1)
 #define NODES_MAX (NODE_VIRTUAL_FORK - 1)
 
@@ -32,14 +33,10 @@ static uint32_t room_after(uint32_t room, uint32_t max)
 	return larger > max ? max : (uint32_t)larger;
 }
 
-static int grow(uint32_t **array, uint32_t *room, uint32_t max, uint32_t extra)
+static int enlarge(uint32_t **array, uint32_t *room, uint32_t larger, uint32_t extra)
 {
-	uint32_t larger = room_after(*room, max);
-	uint32_t *moved;
+	uint32_t *moved = realloc(*array, ((size_t)larger + extra) * sizeof(**array));
 
-	if (*room == max)
-		return -EOVERFLOW;
-	moved = realloc(*array, ((size_t)larger + extra) * sizeof(**array));
 	if (!moved)
 		return -ENOMEM;
 	*array = moved;
@@ -47,28 +44,31 @@ static int grow(uint32_t **array, uint32_t *room, uint32_t max, uint32_t extra)
 	return 0;
 }
 
-int graph_begin_node(struct graph *graph)
+int graph_more_nodes(struct graph *graph)
 {
-	if (graph->nodes == graph->node_room) {
-		int r = grow(&graph->first, &graph->node_room, NODES_MAX, 1);
-
-		if (r < 0)
-			return r;
-	}
-	graph->first[graph->nodes++] = graph->edges;
-	return 0;
+	if (graph->node_room == NODES_MAX)
+		return -EOVERFLOW;
+	return enlarge(&graph->first, &graph->node_room, room_after(graph->node_room, NODES_MAX), 1);
 }
 
-int graph_edge(struct graph *graph, uint32_t target)
+int graph_more_edges(struct graph *graph)
 {
-	if (graph->edges == graph->edge_room) {
-		int r = grow(&graph->target, &graph->edge_room, EDGES_MAX, 0);
+	if (graph->edge_room == EDGES_MAX)
+		return -EOVERFLOW;
+	return enlarge(&graph->target, &graph->edge_room, room_after(graph->edge_room, EDGES_MAX), 0);
+}
 
-		if (r < 0)
-			return r;
-	}
-	graph->target[graph->edges++] = target;
-	return 0;
+int graph_reserve(struct graph *graph, uint64_t nodes, uint64_t edges)
+{
+	int r = 0;
+
+	nodes = nodes < NODES_MAX ? nodes : NODES_MAX;
+	edges = edges < EDGES_MAX ? edges : EDGES_MAX;
+	if (nodes > graph->node_room)
+		r = enlarge(&graph->first, &graph->node_room, (uint32_t)nodes, 1);
+	if (!r && edges > graph->edge_room)
+		r = enlarge(&graph->target, &graph->edge_room, (uint32_t)edges, 0);
+	return r;
 }
 
 int graph_end(struct graph *graph)
@@ -82,35 +82,47 @@ int graph_end(struct graph *graph)
 	for (uint32_t edge = 0; edge < graph->edges; edge++)
 		if (graph->target[edge] >= graph->nodes)
 			return -EINVAL;
-	graph->flags = calloc((size_t)graph->nodes + 1, 1);
+	if (!graph->flags)
+		graph->flags = calloc((size_t)graph->nodes + 1, 1);
 	return graph->flags ? 0 : -ENOMEM;
+}
+
+/* Counts are kept two places up, so that after the running sum the scatter can use the entry one place up as its cursor
+ * and leave the finished index behind. */
+int graph_reverse_counted(struct graph *graph, uint32_t *counts)
+{
+	uint32_t *source = malloc(((size_t)graph->edges + 1) * sizeof(*source)), sum = 0;
+
+	if (!source) {
+		free(counts);
+		return -ENOMEM;
+	}
+	for (uint32_t node = 0; node < graph->nodes; node++) {
+		sum += counts[node + 2];
+		counts[node + 2] = sum;
+	}
+	for (uint32_t node = 0; node < graph->nodes; node++) {
+		for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1]; edge++) {
+			if (edge + AHEAD < graph->edges)
+				__builtin_prefetch(&counts[graph->target[edge + AHEAD] + 1], 1);
+			source[counts[graph->target[edge] + 1]++] = node;
+		}
+	}
+	graph->reverse_first = counts;
+	graph->source = source;
+	return 0;
 }
 
 int graph_reverse(struct graph *graph)
 {
-	uint32_t *first, *source, sum = 0;
+	uint32_t *counts;
 
 	if (graph->source)
 		return 0;
-	/* One entry more than the result needs: counts are kept two places up, so that after the running sum the
-	 * scatter can use the entry one place up as its cursor and leave the finished index behind. */
-	first = calloc((size_t)graph->nodes + 2, sizeof(*first));
-	source = malloc(((size_t)graph->edges + 1) * sizeof(*source));
-	if (!first || !source) {
-		free(first);
-		free(source);
+	counts = calloc((size_t)graph->nodes + 2, sizeof(*counts));
+	if (!counts)
 		return -ENOMEM;
-	}
 	for (uint32_t edge = 0; edge < graph->edges; edge++)
-		first[graph->target[edge] + 2]++;
-	for (uint32_t node = 0; node < graph->nodes; node++) {
-		sum += first[node + 2];
-		first[node + 2] = sum;
-	}
-	for (uint32_t node = 0; node < graph->nodes; node++)
-		for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1]; edge++)
-			source[first[graph->target[edge] + 1]++] = node;
-	graph->reverse_first = first;
-	graph->source = source;
-	return 0;
+		counts[graph->target[edge] + 2]++;
+	return graph_reverse_counted(graph, counts);
 }

@@ -38,12 +38,41 @@ void graph_finish(struct graph *graph);
 /* Building: for each node in number order graph_begin_node once, then graph_edge for each of its edges (parallel
  * edges and self-loops allowed, targets may be nodes that begin later), then graph_end.
  * Return: 0, or -ENOMEM / -EOVERFLOW; then the graph is only good for graph_finish. */
-int graph_begin_node(struct graph *graph);
-int graph_edge(struct graph *graph, uint32_t target);
-/* graph_end - all nodes have begun; checks that every target exists (-EINVAL), terminates, allocates flags (zeroed). */
+static inline int graph_begin_node(struct graph *graph);
+static inline int graph_edge(struct graph *graph, uint32_t target);
+/* graph_end - all nodes have begun; checks that every target exists (-EINVAL), terminates, allocates flags (zeroed)
+ * unless the caller has: [nodes + 1] by malloc. */
 int graph_end(struct graph *graph);
+
+/* graph_reserve - room for so many nodes and edges, if that is known or guessed. Return: 0 or -ENOMEM. */
+int graph_reserve(struct graph *graph, uint64_t nodes, uint64_t edges);
 
 /* graph_reverse - fill reverse_first and source (predecessors, ordered by source). Linear. */
 int graph_reverse(struct graph *graph);
+/* graph_reverse_counted - the same for a caller that has counted the edges into each node n: @counts[n + 2], by malloc,
+ * with 0 in the two entries before. Takes @counts in every case. */
+int graph_reverse_counted(struct graph *graph, uint32_t *counts);
+
+/* graph_more_nodes, graph_more_edges - internal: make room for one more. */
+int graph_more_nodes(struct graph *graph);
+int graph_more_edges(struct graph *graph);
+
+static inline int graph_begin_node(struct graph *graph)
+{
+	int r = graph->nodes == graph->node_room ? graph_more_nodes(graph) : 0;
+
+	if (r >= 0)
+		graph->first[graph->nodes++] = graph->edges;
+	return r;
+}
+
+static inline int graph_edge(struct graph *graph, uint32_t target)
+{
+	int r = graph->edges == graph->edge_room ? graph_more_edges(graph) : 0;
+
+	if (r >= 0)
+		graph->target[graph->edges++] = target;
+	return r;
+}
 
 #endif

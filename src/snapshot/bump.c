@@ -8,7 +8,8 @@
 
 #define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
-#define CHUNK_LEAST ((size_t)1 << 20)
+#define CHUNK_FIRST ((size_t)512 << 10)  /* enough where there is nothing to analyse */
+#define CHUNK_LEAST HUGE_PAGE
 #define CHUNK_MOST ((size_t)256 << 20)
 #define CHUNKS 256u
 #define LARGES 1024u
@@ -57,19 +58,43 @@ static void *refuse(void)
 	return NULL;
 }
 
+static bool huge(size_t size)
+{
+	return size >= HUGE_PAGE;
+}
+
+/* Faulting in a heap page by page is a good part of an analysis' time, and so are the caches of addresses. */
+static void advise_huge(void *memory, size_t size)
+{
+	os_call(SYS_madvise, (long)memory, (long)size, MADV_HUGEPAGE, 0, 0, 0);
+}
+
+/* At a multiple of HUGE_PAGE, so that the kernel can use such pages throughout, and can move them whole. */
+static void *map_aligned(size_t size)
+{
+	char *memory = os_map(size + HUGE_PAGE), *start;
+
+	if (!memory)
+		return os_map(size);
+	start = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+	if (start > memory)
+		os_unmap(memory, (size_t)(start - memory));
+	os_unmap(start + size, (size_t)(memory + HUGE_PAGE - start));
+	return start;
+}
+
 static void *map(size_t size)
 {
 	void *memory;
 
 	if (bump.limit && (size > bump.limit || bump.mapped > bump.limit - size))
 		return NULL;
-	memory = os_map(size);
+	memory = huge(size) ? map_aligned(size) : os_map(size);
 	if (!memory)
 		return NULL;
 	bump.mapped += size;
-	/* Faulting in a big heap page by page is a good part of an analysis' time. */
-	if (size >= 2 * HUGE_PAGE)
-		os_call(SYS_madvise, (long)memory, (long)size, MADV_HUGEPAGE, 0, 0, 0);
+	if (huge(size))
+		advise_huge(memory, size);
 	return memory;
 }
 
@@ -107,9 +132,17 @@ size_t bump_size(const void *block)
 	return header_of(block)->size;
 }
 
-static void *large_alloc(size_t size)
+/* A tail that a huge page would serve as cheaply as its small ones gets one. */
+static size_t span_of(size_t size)
 {
 	size_t span = (size + sizeof(struct header) + PAGE - 1) & ~(PAGE - 1);
+
+	return huge(span) && span % HUGE_PAGE > HUGE_PAGE / 4 ? (span + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : span;
+}
+
+static void *large_alloc(size_t size)
+{
+	size_t span = span_of(size);
 	struct header *header = map(span);
 
 	if (!header)
@@ -130,6 +163,7 @@ static bool chunk_add(size_t least)
 	if (bump.chunk_count == CHUNKS)
 		return false;
 	wanted = wanted < CHUNK_LEAST ? CHUNK_LEAST : wanted > CHUNK_MOST ? CHUNK_MOST : wanted;
+	wanted = bump.chunk_count ? wanted : CHUNK_FIRST;
 	least = (least + PAGE - 1) & ~(PAGE - 1);
 	if (wanted < least)
 		wanted = least;
@@ -179,7 +213,7 @@ void *bump_alloc(size_t size, size_t alignment, bool zero)
 	void *large;
 	char *block;
 
-	if (size > PTRDIFF_MAX - 2 * PAGE || alignment > PTRDIFF_MAX - 2 * PAGE - size)
+	if (size > PTRDIFF_MAX - 2 * HUGE_PAGE || alignment > PTRDIFF_MAX - 2 * HUGE_PAGE - size)
 		return refuse();
 	if (size >= BUMP_LARGE && alignment <= 16 && bump.large_count < LARGES) {
 		large = large_alloc(size);
@@ -215,16 +249,34 @@ void bump_release(void *block)
 	}
 }
 
+/* Return: where the block is now, or a negative errno. */
+static long move(struct header *header, size_t old, size_t span)
+{
+	long moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, 0, 0, 0);
+	void *place = moved < 0 && moved > -4096 && huge(span) ? map_aligned(span) : NULL;
+
+	if (place)
+		moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, MREMAP_MAYMOVE | MREMAP_FIXED,
+				(long)place, 0);
+	if (place && moved != (long)place)
+		os_unmap(place, span);
+	if (moved < 0 && moved > -4096)
+		moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, MREMAP_MAYMOVE, 0, 0);
+	if (huge(span) && !(moved < 0 && moved > -4096))
+		advise_huge((void *)moved, span);
+	return moved;
+}
+
 static void *large_resize(void *block, size_t size)
 {
 	struct header *header = header_of(block);
-	size_t old = header->span, span = (size + sizeof(*header) + PAGE - 1) & ~(PAGE - 1);
+	size_t old = header->span, span = span_of(size);
 	unsigned i = large_find(block);
 	long moved;
 
 	if (i == LARGES || (span > old && bump.limit && bump.mapped + (span - old) > bump.limit))
 		return refuse();
-	moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, MREMAP_MAYMOVE, 0, 0);
+	moved = move(header, old, span);
 	if (moved < 0 && moved > -4096)
 		return refuse();
 	header = (struct header *)moved;
@@ -242,7 +294,7 @@ void *bump_resize(void *block, size_t size)
 	size_t rounded = size < 16 ? 16 : (size + 15) & ~(size_t)15;
 	void *moved;
 
-	if (size > PTRDIFF_MAX - 2 * PAGE)
+	if (size > PTRDIFF_MAX - 2 * HUGE_PAGE)
 		return refuse();
 	if (header->span && size >= BUMP_LARGE / 2)
 		return large_resize(block, size);
