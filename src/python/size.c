@@ -9,19 +9,41 @@
 #define TYPE_PRE_HEADER (1ul << 4 | 1ul << 3)
 #define PRE_HEADERS_SINCE 0x030b
 
-static bool has_c_sizeof(pytype *type)
+/* How the size of a type's instances is found. */
+struct measure {
+	pytype *type;
+	bool c;         /* __sizeof__ is C code, */
+	bool general;   /* namely object's: where no instance is longer than another, all have one size, */
+	uint64_t fixed; /* once it is known */
+};
+
+static const pytype *root_of(const pytype *type)
+{
+	while (type->base)
+		type = type->base;
+	return type;
+}
+
+static struct measure *measure_of(pytype *type)
 {
 	static pyobject *name;
-	static struct { pytype *type; bool c; } memo[256];
-	unsigned slot = (uintptr_t)type >> 4 & 255;
-	if (memo[slot].type == type)
-		return memo[slot].c;
+	static struct measure memo[256];
+	struct measure *measure = &memo[(uintptr_t)type >> 4 & 255];
+	if (measure->type == type)
+		return measure;
 	if (!name)
 		name = py.PyUnicode_InternFromString("__sizeof__");
-	pyobject *method = name && py._PyType_Lookup ? py._PyType_Lookup((pyobject *)type, name) : NULL;
-	memo[slot].type = type;
-	memo[slot].c = method && method->type == py.PyMethodDescr_Type;
-	return memo[slot].c;
+	pyobject *method = NULL, *general = NULL;
+	if (name && py._PyType_Lookup) {
+		method = py._PyType_Lookup((pyobject *)type, name);
+		general = py._PyType_Lookup((pyobject *)root_of(type), name);
+	}
+	*measure = (struct measure){
+		.type = type,
+		.c = method && method->type == py.PyMethodDescr_Type,
+		.general = method && method == general && !type->item_size,
+	};
+	return measure;
 }
 
 static uint64_t layout_size(const pyobject *object)
@@ -39,10 +61,15 @@ static uint64_t layout_size(const pyobject *object)
 
 static uint64_t measure(pyobject *object)
 {
-	if (has_c_sizeof(object->type) && py._PySys_GetSizeOf) {
+	struct measure *measure = measure_of(object->type);
+	if (measure->fixed)
+		return measure->fixed;
+	if (measure->c && py._PySys_GetSizeOf) {
 		size_t size = py._PySys_GetSizeOf(object);
-		if (size != (size_t)-1)
+		if (size != (size_t)-1) {
+			measure->fixed = measure->general ? size : 0;
 			return size;
+		}
 		py.PyErr_Clear();
 	}
 	return layout_size(object);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* mremap flags */
 #include "snapshot/bump.h"
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,6 +14,7 @@
 #define CHUNK_MOST ((size_t)256 << 20)
 #define CHUNKS 256u
 #define LARGES 1024u
+#define SPARES 32u
 
 /* Right before every block. */
 struct header {
@@ -33,6 +35,8 @@ static struct {
 	char *next;          /* in the last chunk */
 	void *larges[LARGES];
 	unsigned large_count;
+	struct header *spares[SPARES];  /* large mappings given back: touched memory is dear to get anew */
+	unsigned spare_count;
 } bump;
 
 void bump_open(uint64_t limit, void (*exhausted)(void))
@@ -83,13 +87,34 @@ static void *map_aligned(size_t size)
 	return start;
 }
 
+static void unmap(struct header *header)
+{
+	bump.mapped -= header->span;
+	os_unmap(header, header->span);
+}
+
+/* Return: is there room under the cap for @size bytes more? */
+static bool permitted(size_t size)
+{
+	while (bump.limit && (size > bump.limit || bump.mapped > bump.limit - size)) {
+		if (bump.spare_count == 0)
+			return false;
+		unmap(bump.spares[--bump.spare_count]);
+	}
+	return true;
+}
+
 static void *map(size_t size)
 {
 	void *memory;
 
-	if (bump.limit && (size > bump.limit || bump.mapped > bump.limit - size))
+	if (!permitted(size))
 		return NULL;
 	memory = huge(size) ? map_aligned(size) : os_map(size);
+	if (!memory && bump.spare_count) {
+		unmap(bump.spares[--bump.spare_count]);
+		return map(size);
+	}
 	if (!memory)
 		return NULL;
 	bump.mapped += size;
@@ -140,15 +165,44 @@ static size_t span_of(size_t size)
 	return huge(span) && span % HUGE_PAGE > HUGE_PAGE / 4 ? (span + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : span;
 }
 
-static void *large_alloc(size_t size)
+/* The smallest spare that holds @span without wasting as much, or NULL. */
+static struct header *reuse(size_t span)
+{
+	unsigned best = SPARES;
+	struct header *header;
+
+	for (unsigned i = 0; i < bump.spare_count; i++)
+		if (bump.spares[i]->span >= span && bump.spares[i]->span / 2 < span &&
+		    (best == SPARES || bump.spares[i]->span < bump.spares[best]->span))
+			best = i;
+	if (best == SPARES)
+		return NULL;
+	header = bump.spares[best];
+	bump.spares[best] = bump.spares[--bump.spare_count];
+	return header;
+}
+
+static void give_back(struct header *header)
+{
+	if (bump.spare_count == SPARES)
+		unmap(header);
+	else
+		bump.spares[bump.spare_count++] = header;
+}
+
+static void *large_alloc(size_t size, bool zero)
 {
 	size_t span = span_of(size);
-	struct header *header = map(span);
+	/* Whoever wants zeroes often touches few of them: those the kernel gives for less. */
+	struct header *header = zero ? NULL : reuse(span);
 
-	if (!header)
-		return NULL;
-	header->size = span - sizeof(*header);
-	header->span = span;
+	if (!header) {
+		header = map(span);
+		if (!header)
+			return NULL;
+		header->size = span - sizeof(*header);
+		header->span = span;
+	}
 	bump.larges[bump.large_count] = header + 1;
 	__atomic_store_n(&bump.large_count, bump.large_count + 1, __ATOMIC_RELEASE);
 	return header + 1;
@@ -216,7 +270,7 @@ void *bump_alloc(size_t size, size_t alignment, bool zero)
 	if (size > PTRDIFF_MAX - 2 * HUGE_PAGE || alignment > PTRDIFF_MAX - 2 * HUGE_PAGE - size)
 		return refuse();
 	if (size >= BUMP_LARGE && alignment <= 16 && bump.large_count < LARGES) {
-		large = large_alloc(size);
+		large = large_alloc(size, zero);
 		return large ? large : refuse();
 	}
 	size = size < 16 ? 16 : (size + 15) & ~(size_t)15;
@@ -242,8 +296,7 @@ void bump_release(void *block)
 			return;
 		bump.larges[i] = bump.larges[bump.large_count - 1];
 		__atomic_store_n(&bump.large_count, bump.large_count - 1, __ATOMIC_RELEASE);
-		bump.mapped -= header->span;
-		os_unmap(header, header->span);
+		give_back(header);
 	} else if ((char *)block + header->size == bump.next) {
 		bump.next = (char *)header;
 	}
@@ -252,7 +305,9 @@ void bump_release(void *block)
 /* Return: where the block is now, or a negative errno. */
 static long move(struct header *header, size_t old, size_t span)
 {
-	long moved = os_call(SYS_mremap, (long)header, (long)old, (long)span, 0, 0, 0);
+	/* What has just become large enough for huge pages does not lie where they can be yet. */
+	bool stay = !huge(span) || (uintptr_t)header % HUGE_PAGE == 0;
+	long moved = stay ? os_call(SYS_mremap, (long)header, (long)old, (long)span, 0, 0, 0) : -ENOMEM;
 	void *place = moved < 0 && moved > -4096 && huge(span) ? map_aligned(span) : NULL;
 
 	if (place)
@@ -274,7 +329,7 @@ static void *large_resize(void *block, size_t size)
 	unsigned i = large_find(block);
 	long moved;
 
-	if (i == LARGES || (span > old && bump.limit && bump.mapped + (span - old) > bump.limit))
+	if (i == LARGES || (span > old && !permitted(span - old)))
 		return refuse();
 	moved = move(header, old, span);
 	if (moved < 0 && moved > -4096)

@@ -4,7 +4,8 @@
  * another thread held when the copy was made, is ever waited for.
  *
  * Small blocks are only given back when they are the last one handed out; blocks of BUMP_LARGE bytes and more are
- * mappings of their own, grown by mremap. One thread at a time: the copy has one, and in place only one is served.
+ * mappings of their own, grown by mremap; those given back are kept for the next that wants as much, unless the cap is in
+ * the way. One thread at a time: the copy has one, and in place only one is served.
  */
 #ifndef SNAPSHOT_BUMP_H
 #define SNAPSHOT_BUMP_H
@@ -34,7 +35,7 @@ bool bump_owns(const void *block);
 /* bump_size - usable bytes of a block of this heap. */
 size_t bump_size(const void *block);
 
-/* bump_mapped - bytes mapped now. */
+/* bump_mapped - bytes mapped now, the kept ones among them. */
 uint64_t bump_mapped(void);
 
 #endif
