@@ -15,6 +15,7 @@
 #define QUEUE 32u   /* references between the map's entry and its use */
 #define BEHIND 16u  /* edges between their end and their counting */
 #define AHEAD 8u    /* objects between asking for one and visiting it */
+#define FIRST_ROOM ((1u << 16) - 64)  /* with an allocator's header still a power of two: whole huge pages, when doubled */
 
 #define TYPE_SUBCLASS (1ul << 31)
 
@@ -45,7 +46,7 @@ static bool enlarge(void *array, size_t count, size_t size)
 
 static bool grow(struct heap *heap)
 {
-	uint32_t room = heap->room ? 2 * heap->room : 1u << 16;
+	uint32_t room = heap->room ? 2 * heap->room : FIRST_ROOM;
 	if (room <= heap->room || !enlarge(&heap->objects, room, sizeof *heap->objects) ||
 	    !enlarge(&heap->references, room, sizeof *heap->references) ||
 	    !enlarge(&heap->edges_in, room + (size_t)2, sizeof *heap->edges_in) ||
