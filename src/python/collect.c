@@ -31,7 +31,6 @@ static void enumerate_list(struct heap *heap, pyobject *list)
 
 static void collect_objects(struct heap *heap, const struct interpreter *interpreter)
 {
-	heap->hidden = interpreters_hidden(interpreter);
 	/* What a broken attempt has added is added only once. */
 	if (tracked_visit(enumerate, heap))
 		return;
@@ -80,6 +79,22 @@ static void mark_flags(struct heap *heap)
 	}
 }
 
+static int collect(struct heap *heap, const struct interpreter *interpreter)
+{
+	exclude_lists(heap);
+	while (heap->count < heap->registration_count)
+		if (edges_add(heap, NULL, NULL) == NODE_NONE)
+			return heap->error;
+	collect_objects(heap, interpreter);
+	if (heap->error == 0)
+		edges_collect(heap);
+	if (heap->error == 0)
+		mark_flags(heap);
+	free(heap->references);
+	heap->references = NULL;
+	return heap->error ? heap->error : graph_reverse_counted(&heap->graph, heap->edges_in);
+}
+
 int heap_collect(struct heap *heap)
 {
 	memset(heap, 0, sizeof *heap);
@@ -92,21 +107,14 @@ int heap_collect(struct heap *heap)
 	int result = lists_match(heap);
 	if (result < 0 || node_map_init(&heap->map) < 0)
 		return result < 0 ? result : -ENOMEM;
-	exclude_lists(heap);
-	while (heap->count < heap->registration_count)
-		if (edges_add(heap, NULL, NULL) == NODE_NONE)
-			return heap->error;
-	collect_objects(heap, interpreter);
-	if (heap->error == 0)
-		edges_collect(heap);
-	if (heap->error == 0)
-		mark_flags(heap);
-	free(heap->references);
-	heap->references = NULL;
-	if (heap->error == 0)
-		heap->error = graph_reverse_counted(&heap->graph, heap->edges_in);
+	heap->hidden = interpreters_hidden(interpreter);
+	/* Without a registration nothing lives through one: a graph without nodes says so, whatever the heap holds. */
+	if (heap->registration_count)
+		result = collect(heap, interpreter);
+	else if ((result = graph_end(&heap->graph)) == 0)
+		result = graph_reverse(&heap->graph);
 	heap->sizes = calloc(heap->count + (size_t)1, sizeof *heap->sizes);
-	return heap->error || heap->sizes ? heap->error : -ENOMEM;
+	return result || heap->sizes ? result : -ENOMEM;
 }
 
 uint32_t heap_node(const struct heap *heap, const pyobject *object)
