@@ -21,6 +21,9 @@ common_setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	unset LD_PRELOAD PYTHONMALLOC PYTHONDEVMODE PYTHONPATH PYTHONHOME FORKHELD_OUTPUT FORKHELD_OPTIONS FORKHELD_TREE
 	export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
+	if [ "${PYTHONS_WANTED:-}" = others ] && [ -z "$(pythons)" ]; then
+		skip_because "no other CPython here"
+	fi
 }
 
 teardown() {
@@ -125,6 +128,7 @@ assert_json() {
 
 # pythons - every CPython from 3.9 on that can be found, one a version, one path a line: those in $FORKHELD_PYTHONS
 # (blanks between), else /usr/bin/python3* and what pyenv installed. Never a shim that is a shell script.
+# $PYTHONS_WANTED chooses among the latter: "everyday" two, /usr/bin/python3 and the newest; "others" the rest.
 pythons() {
 	local cache=${BATS_RUN_TMPDIR:-$BATS_TEST_TMPDIR}/pythons candidate root
 	if [ ! -s "$cache" ]; then
@@ -143,10 +147,26 @@ pythons() {
 				if sys.implementation.name == "cpython" and sys.version_info >= (3, 9):
 				    print("%d.%02d.%02d" % sys.version_info[:3], sys.executable)
 			PYTHON
-		done | sort -u -k1,1 | cut -d' ' -f2- >"$cache.$$"
+		done | sort -u -k1,1 | cut -d' ' -f2- | wanted_pythons >"$cache.$$"
 		mv "$cache.$$" "$cache"
 	fi
 	cat "$cache"
+}
+
+# wanted_pythons - of the paths on stdin, oldest first, those that $PYTHONS_WANTED wants.
+wanted_pythons() {
+	local all path class
+	mapfile -t all
+	for path in "${all[@]}"; do
+		class=others
+		if [ -n "${FORKHELD_PYTHONS:-}" ] || [ "$path" = "${all[-1]}" ] ||
+			[ "$(readlink -f "$path")" = "$(readlink -f /usr/bin/python3)" ]; then
+			class=everyday
+		fi
+		if [ "${PYTHONS_WANTED:-$class}" = "$class" ]; then
+			echo "$path"
+		fi
+	done
 }
 
 # newest_python - the newest of them.

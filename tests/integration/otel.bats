@@ -10,7 +10,7 @@ READER=opentelemetry/sdk/metrics/_internal/export/__init__.py
 SPANS=opentelemetry/sdk/trace/export/__init__.py
 LOGS=opentelemetry/sdk/_logs/_internal/export/__init__.py
 
-# chosen_pythons - 3.11 where there is one, and the newest of 3.12 and 3.13, or else 3.14.
+# chosen_pythons - 3.11 where there is one, and the newest of 3.12 and 3.13, or else 3.14: the first of the two every day.
 chosen_pythons() {
 	local python minor first= second= newer=
 	while read -r python; do
@@ -20,9 +20,14 @@ chosen_pythons() {
 		12 | 13) second=$python ;;
 		14) newer=$python ;;
 		esac
-	done < <(pythons)
+	done < <(PYTHONS_WANTED= pythons)
+	second=${second:-$newer}
+	case ${PYTHONS_WANTED:-} in
+	everyday) [ -z "$first" ] || second= ;;
+	others) [ -z "$first" ] || first= ;;
+	esac
 	# shellcheck disable=SC2086
-	printf '%s\n' $first ${second:-$newer}
+	printf '%s\n' $first $second
 }
 
 # installer PYTHON NAME - an environment that has pip, to fill the others from: pip takes longer to install than the SDK.
