@@ -15,7 +15,7 @@
 #define QUEUE 32u   /* references between the map's entry and its use */
 #define BEHIND 16u  /* edges between their end and their counting */
 #define AHEAD 8u    /* objects between asking for one and visiting it */
-#define FIRST_ROOM ((1u << 16) - 64)  /* with an allocator's header still a power of two: whole huge pages, when doubled */
+#define FIRST_ROOM ((1u << 16) - 64)  /* with an allocator's header, and doubled, still whole huge pages */
 
 #define TYPE_SUBCLASS (1ul << 31)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Up to 3.13 the collector keeps its objects in three rings, one a generation, whose heads lie one behind the other; the
- * pointer to the first follows them. What was tracked last is the last of the youngest: that is the way to the heads,
- * whatever lies before them in this version.
+ * Up to 3.13 the collector keeps its objects in three rings, one a generation, whose heads lie one behind the other;
+ * the pointer to the first follows them. What was tracked last is the last of the youngest: that is the way to the
+ * heads, whatever lies before them in this version.
  */
 #include "python/tracked.h"
 

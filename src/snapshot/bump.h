@@ -4,8 +4,8 @@
  * another thread held when the copy was made, is ever waited for.
  *
  * Small blocks are only given back when they are the last one handed out; blocks of BUMP_LARGE bytes and more are
- * mappings of their own, grown by mremap; those given back are kept for the next that wants as much, unless the cap is in
- * the way. One thread at a time: the copy has one, and in place only one is served.
+ * mappings of their own, grown by mremap; those given back are kept for the next that wants as much, unless the cap
+ * is in the way. One thread at a time: the copy has one, and in place only one is served.
  */
 #ifndef SNAPSHOT_BUMP_H
 #define SNAPSHOT_BUMP_H

@@ -213,8 +213,8 @@ static int work_doubles(void *unused)
 	return 0;
 }
 
-/* A large block given back serves the next of its size, but not one that would waste most of it, and not zeroed; the cap
- * comes first. */
+/* A large block given back serves the next of its size, but not one that would waste most of it, and not zeroed; the
+ * cap comes first. */
 static int work_keeps(void *unused)
 {
 	char *block = bump_alloc((size_t)40 << 20, 16, false), *other;
