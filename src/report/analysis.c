@@ -216,10 +216,14 @@ static int mark(struct analysis *analysis)
 	uint32_t nodes = analysis->heap.graph.nodes;
 	analysis->reach = malloc(nodes + 1);
 	analysis->parent = malloc((nodes + (size_t)1) * sizeof *analysis->parent);
-	if (!analysis->reach || !analysis->parent)
+	analysis->behind = calloc(nodes + (size_t)1, 1);
+	if (!analysis->reach || !analysis->parent || !analysis->behind)
 		return -ENOMEM;
-	int result = graph_reverse(&analysis->heap.graph);
-	return result < 0 ? result : reach_mark(&analysis->heap.graph, analysis->reach, analysis->parent);
+	/* Whatever is asked of dominance is asked of owners, and of what lives through them or through registrations. */
+	for (uint32_t i = 0; i < analysis->heap.registration_count; i++)
+		for (uint32_t j = 0; j < analysis->heap.registrations[i].owner_count; j++)
+			analysis->behind[analysis->heap.registrations[i].owners[j]] = 1;
+	return reach_mark_behind(&analysis->heap.graph, analysis->reach, analysis->parent, analysis->behind);
 }
 
 int analysis_run(struct analysis *analysis)
@@ -234,7 +238,7 @@ int analysis_run(struct analysis *analysis)
 	if (result == 0)
 		result = peel_spaces(&analysis->heap, analysis->reach);
 	if (result == 0)
-		result = dominators_compute(&analysis->heap.graph, &analysis->dominators);
+		result = dominators_compute_behind(&analysis->heap.graph, analysis->behind, &analysis->dominators);
 	if (result == 0)
 		result = dominators_number(&analysis->dominators);
 	if (result == 0)

@@ -28,6 +28,7 @@ struct analysis {
 	struct heap heap;
 	uint8_t *reach;              /* [nodes] enum reach */
 	uint32_t *parent;            /* [nodes] shortest paths */
+	uint8_t *behind;             /* [nodes] 0: reached without passing any owner; the dominators are of the rest */
 	uint8_t *candidates;         /* [nodes] non-zero: dies with all registrations and registry edges */
 	struct dominators dominators;
 	struct path_map map;

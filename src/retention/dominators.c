@@ -24,6 +24,11 @@ static void link_children(struct dominators *result)
 
 int dominators_compute(const struct graph *graph, struct dominators *result)
 {
+	return dominators_compute_behind(graph, NULL, result);
+}
+
+int dominators_compute_behind(const struct graph *graph, const uint8_t *behind, struct dominators *result)
+{
 	size_t size = ((size_t)graph->nodes + 1) * sizeof(uint32_t);
 	int r = -ENOMEM;
 
@@ -34,7 +39,7 @@ int dominators_compute(const struct graph *graph, struct dominators *result)
 	result->next_sibling = malloc(size);
 	if (result->parent && result->first_child && result->next_sibling)
 		/* The lists are built last: until then their memory serves as the search's. */
-		r = semi_dominators(graph, result->parent, result->next_sibling, result->first_child);
+		r = semi_dominators(graph, behind, result->parent, result->next_sibling, result->first_child);
 	if (r < 0)
 		dominators_finish(result);
 	else

@@ -17,6 +17,11 @@ struct dominators {
  * NODE_VIRTUAL_ROOT). Needs graph_reverse. Peak memory at most 20 bytes a node beyond the result; near-linear
  * (Semi-NCA; leaves with one source fall to that). On an error there is nothing to finish. Return: 0 or -ENOMEM. */
 int dominators_compute(const struct graph *graph, struct dominators *result);
+
+/* dominators_compute_behind - the same for what reach_mark_behind found to be @behind some nodes: exact for who is
+ * dominated by one of these nodes, or by one behind them, or by FORK. The rest of the graph, which nothing of that can
+ * dominate, falls to NODE_VIRTUAL_ROOT as a whole, at no cost. */
+int dominators_compute_behind(const struct graph *graph, const uint8_t *behind, struct dominators *result);
 void dominators_finish(struct dominators *dominators);
 
 /* dominators_visit - call @visit for @node and everything it dominates. Iterative; no allocation. */

@@ -22,6 +22,7 @@ struct chains {
 
 /* Marks beside those of enum reach, gone when reach_mark returns. */
 enum chain_state { CHAIN_REAL = REACH_ROOT + 1, CHAIN_HERE, CHAIN_GOOD };
+#define HELD 0xffu  /* not reached yet, and to be held up when it is */
 
 static uint32_t above(const struct chains *chains, uint32_t node)
 {
@@ -91,6 +92,7 @@ struct wave {
 	uint32_t *parent;  /* [nodes] or NULL */
 	uint32_t *queue;   /* [nodes] */
 	uint32_t tail;
+	uint32_t held;     /* nodes held up, at the queue's end */
 };
 
 static void wave_add(struct wave *wave, uint32_t node, uint32_t parent, uint8_t mark)
@@ -101,15 +103,18 @@ static void wave_add(struct wave *wave, uint32_t node, uint32_t parent, uint8_t 
 	wave->queue[wave->tail++] = node;
 }
 
-/* Breadth first over nodes marked @from, from the nodes with any of @flags; marks them @to. */
-static void wave_run(struct wave *wave, uint8_t flags, uint8_t from, uint8_t to)
+static void wave_hold(struct wave *wave, uint32_t node, uint32_t parent, uint8_t mark)
+{
+	wave->mark[node] = mark;
+	wave->parent[node] = parent;
+	wave->queue[wave->graph->nodes - ++wave->held] = node;
+}
+
+/* Breadth first over nodes marked @from, from those in the queue; marks them @to. */
+static void wave_spread(struct wave *wave, uint8_t from, uint8_t to)
 {
 	const struct graph *graph = wave->graph;
 
-	wave->tail = 0;
-	for (uint32_t node = 0; node < graph->nodes; node++)
-		if (wave->mark[node] == from && graph->flags[node] & flags)
-			wave_add(wave, node, NODE_NONE, to);
 	for (uint32_t head = 0; head < wave->tail; head++) {
 		uint32_t node = wave->queue[head];
 
@@ -117,14 +122,60 @@ static void wave_run(struct wave *wave, uint8_t flags, uint8_t from, uint8_t to)
 			__builtin_prefetch(&graph->first[wave->queue[head + 2 * AHEAD]]);
 		if (head + AHEAD < wave->tail)
 			__builtin_prefetch(&graph->target[graph->first[wave->queue[head + AHEAD]]]);
-		for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1]; edge++)
-			if (wave->mark[graph->target[edge]] == from)
-				wave_add(wave, graph->target[edge], node, to);
+		for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1]; edge++) {
+			uint32_t target = graph->target[edge];
+
+			if (wave->mark[target] == from)
+				wave_add(wave, target, node, to);
+			else if (wave->mark[target] == HELD)
+				wave_hold(wave, target, node, to);
+		}
 	}
+	wave->tail = 0;
+}
+
+/* The same from the nodes with any of @flags. */
+static void wave_run(struct wave *wave, uint8_t flags, uint8_t from, uint8_t to)
+{
+	const struct graph *graph = wave->graph;
+
+	for (uint32_t node = 0; node < graph->nodes; node++) {
+		if (!(graph->flags[node] & flags))
+			continue;
+		if (wave->mark[node] == from)
+			wave_add(wave, node, NODE_NONE, to);
+		else if (wave->mark[node] == HELD)
+			wave_hold(wave, node, NODE_NONE, to);
+	}
+	wave_spread(wave, from, to);
+}
+
+/* All that ROOT reaches: first past the held nodes, which is noted in @behind, then through them. */
+static void mark_real(struct wave *wave, uint8_t *behind)
+{
+	uint32_t nodes = wave->graph->nodes;
+
+	for (uint32_t node = 0; behind && node < nodes; node++)
+		if (behind[node])
+			wave->mark[node] = HELD;
+	wave_run(wave, NODE_ROOT, REACH_NONE, CHAIN_REAL);
+	if (!behind)
+		return;
+	for (uint32_t node = 0; node < nodes; node++)
+		behind[node] |= wave->mark[node] != CHAIN_REAL;
+	while (wave->held) {
+		memmove(wave->queue, wave->queue + (nodes - wave->held), wave->held * sizeof(*wave->queue));
+		wave->tail = wave->held;
+		wave->held = 0;
+		wave_spread(wave, REACH_NONE, CHAIN_REAL);
+	}
+	for (uint32_t node = 0; node < nodes; node++)
+		if (wave->mark[node] == HELD)
+			wave->mark[node] = REACH_NONE;
 }
 
 /* All that ROOT reaches, first along real paths, then again from its namespaces and from what they do not reach. */
-static int mark_root(struct wave *wave, uint32_t *parent)
+static int mark_root(struct wave *wave, uint32_t *parent, uint8_t *behind)
 {
 	uint32_t *real = malloc(((size_t)wave->graph->nodes + 1) * sizeof(*real));
 	struct chains chains = { wave->graph, wave->mark, real, parent, wave->queue };
@@ -132,7 +183,7 @@ static int mark_root(struct wave *wave, uint32_t *parent)
 	if (!real)
 		return -ENOMEM;
 	wave->parent = real;
-	wave_run(wave, NODE_ROOT, REACH_NONE, CHAIN_REAL);
+	mark_real(wave, behind);
 	wave->parent = parent;
 	wave_run(wave, NODE_NAMESPACE, CHAIN_REAL, REACH_ROOT);
 	wave_run(wave, NODE_ROOT, CHAIN_REAL, REACH_ROOT);
@@ -143,6 +194,11 @@ static int mark_root(struct wave *wave, uint32_t *parent)
 
 int reach_mark(const struct graph *graph, uint8_t *reach, uint32_t *parent)
 {
+	return reach_mark_behind(graph, reach, parent, NULL);
+}
+
+int reach_mark_behind(const struct graph *graph, uint8_t *reach, uint32_t *parent, uint8_t *behind)
+{
 	struct wave wave = { .graph = graph, .mark = reach };
 	int r = 0;
 
@@ -152,7 +208,7 @@ int reach_mark(const struct graph *graph, uint8_t *reach, uint32_t *parent)
 	memset(reach, REACH_NONE, graph->nodes);
 	if (parent) {
 		memset(parent, 0xff, (size_t)graph->nodes * sizeof(*parent));
-		r = mark_root(&wave, parent);
+		r = mark_root(&wave, parent, behind);
 	} else {
 		wave_run(&wave, NODE_ROOT, REACH_NONE, REACH_ROOT);
 	}

@@ -15,6 +15,11 @@ enum reach { REACH_NONE, REACH_FORK, REACH_ROOT };  /* REACH_FORK: fork-only */
  * Peak memory 8 bytes a node beyond the arguments. Linear. Return: 0 or -ENOMEM. */
 int reach_mark(const struct graph *graph, uint8_t *reach, uint32_t *parent);
 
+/* reach_mark_behind - the same, and which nodes ROOT reaches without passing any of those for which @behind[nodes] is 1
+ * beforehand: it is 0 for these afterwards and 1 for the others (the given ones and what is behind them, what only FORK
+ * reaches, garbage). Where two shortest paths from ROOT will do, @parent may have another one. */
+int reach_mark_behind(const struct graph *graph, uint8_t *reach, uint32_t *parent, uint8_t *behind);
+
 struct cut_edge { uint32_t from, to; };  /* all parallel edges of the pair */
 
 /* reach_cut - the joint pass: mark from ROOT alone with the edges @cut (sorted by from, to) left out; @alive[nodes]

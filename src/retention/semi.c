@@ -5,7 +5,8 @@
  * the search works on preorder numbers, not nodes.
  *
  * ROOT is itself the super-root and has an edge to FORK: what both reach then falls to ROOT, as the contract wants.
- * ROOT has number 0. Edges into NODE_ROOT nodes are dropped: ROOT points there directly, so no path that uses them
+ * ROOT has number 0, and with it all that is not @behind anything: one node as far as the rest is concerned. Edges into
+ * NODE_ROOT nodes, and into what that one node refers to, are dropped: ROOT points there directly, so no path that uses them
  * avoids a node that the shorter one passes.
  *
  * The textbook's climb from parent to semidominator is linear in the depth, and a linked list of a million nodes
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define START NODE_VIRTUAL_ROOT
 #define AHEAD 8u  /* numbers between asking for a cache line and using it */
 
 struct link {
@@ -27,7 +29,8 @@ struct link {
 
 struct semi {
 	const struct graph *graph;
-	uint32_t *number;   /* [nodes] preorder number; NODE_NONE without one */
+	const uint8_t *behind; /* [nodes] 0: falls to ROOT; or NULL: nothing does */
+	uint32_t *number;   /* [nodes] preorder number; NODE_NONE without one, START where the search begins */
 	uint32_t *stack;
 	uint32_t count;     /* numbers given */
 	uint32_t fork;      /* number of FORK */
@@ -46,6 +49,24 @@ static bool leaf(const struct graph *graph, uint32_t node)
 static bool simple(const struct graph *graph, uint32_t node)
 {
 	return leaf(graph, node) && graph->reverse_first[node + 1] - graph->reverse_first[node] < 2;
+}
+
+static bool aside(const struct semi *semi, uint32_t node)
+{
+	return semi->behind && !semi->behind[node];
+}
+
+/* Does ROOT point there, itself or from what falls to it? */
+static bool under_root(const struct semi *semi, uint32_t node)
+{
+	const struct graph *graph = semi->graph;
+
+	if (graph->flags[node] & NODE_ROOT)
+		return true;
+	for (uint32_t edge = graph->reverse_first[node]; semi->behind && edge < graph->reverse_first[node + 1]; edge++)
+		if (aside(semi, graph->source[edge]))
+			return true;
+	return false;
 }
 
 static uint32_t enter(struct semi *semi, uint32_t node, uint32_t parent)
@@ -99,7 +120,7 @@ static void number_nodes(struct semi *semi, uint64_t *closed)
 
 	enter(semi, NODE_VIRTUAL_ROOT, 0);
 	for (uint32_t node = 0; node < graph->nodes; node++)
-		if (graph->flags[node] & NODE_ROOT && !simple(graph, node))
+		if (semi->number[node] == START)
 			search(semi, closed, node, 0);
 	semi->fork = enter(semi, NODE_VIRTUAL_FORK, 0);
 	for (uint32_t node = 0; node < graph->nodes; node++)
@@ -211,7 +232,8 @@ static uint32_t only_source(const struct semi *semi, uint32_t node)
 	uint32_t edge = graph->reverse_first[node];
 	bool held = edge < graph->reverse_first[node + 1] && semi->number[graph->source[edge]] != NODE_NONE;
 
-	if (graph->flags[node] & NODE_ROOT || (held && graph->flags[node] & NODE_REGISTRATION))
+	if (graph->flags[node] & NODE_ROOT || (held && graph->flags[node] & NODE_REGISTRATION) ||
+	    (held && aside(semi, graph->source[edge])))
 		return NODE_VIRTUAL_ROOT;
 	if (graph->flags[node] & NODE_REGISTRATION)
 		return NODE_VIRTUAL_FORK;
@@ -232,9 +254,10 @@ static void name_parents(const struct semi *semi, uint32_t *parent)
 	}
 }
 
-int semi_dominators(const struct graph *graph, uint32_t *parent, uint32_t *number, uint32_t *stack)
+int semi_dominators(const struct graph *graph, const uint8_t *behind, uint32_t *parent, uint32_t *number,
+		    uint32_t *stack)
 {
-	struct semi semi = { .graph = graph, .number = number, .stack = stack };
+	struct semi semi = { .graph = graph, .behind = behind, .number = number, .stack = stack };
 	uint64_t *closed = calloc((size_t)graph->nodes / 64 + 1, sizeof(*closed));
 	size_t room = 2;  /* ROOT and FORK */
 	int r = -ENOMEM;
@@ -242,11 +265,11 @@ int semi_dominators(const struct graph *graph, uint32_t *parent, uint32_t *numbe
 	if (!closed)
 		return -ENOMEM;
 	for (uint32_t node = 0; node < graph->nodes; node++) {
-		bool skip = simple(graph, node);
+		bool away = aside(&semi, node), skip = away || simple(graph, node);
 
-		number[node] = NODE_NONE;
+		number[node] = away ? 0 : !skip && under_root(&semi, node) ? START : NODE_NONE;
 		room += !skip;
-		if (skip || graph->flags[node] & NODE_ROOT)
+		if (skip || number[node] == START)
 			closed[node / 64] |= UINT64_C(1) << node % 64;
 	}
 	semi.vertex = malloc(room * sizeof(*semi.vertex));

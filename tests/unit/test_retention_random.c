@@ -168,6 +168,26 @@ static void check_grounded(const struct graph *graph, const uint32_t *parent, ui
 	CHECK(alive[start]);
 }
 
+/* By going on until nothing changes: from ROOT, past the @given. */
+static void reached_past(const struct graph *graph, const uint8_t *given, bool *past)
+{
+	bool more = true;
+
+	for (uint32_t node = 0; node < graph->nodes; node++)
+		past[node] = graph->flags[node] & NODE_ROOT && !given[node];
+	while (more) {
+		more = false;
+		for (uint32_t node = 0; node < graph->nodes; node++) {
+			for (uint32_t edge = graph->first[node]; past[node] && edge < graph->first[node + 1]; edge++) {
+				uint32_t target = graph->target[edge];
+
+				if (!past[target] && !given[target])
+					past[target] = more = true;
+			}
+		}
+	}
+}
+
 static void check_reach(const struct graph *graph)
 {
 	struct loss both = { true, true, NODE_NONE, NULL, 0, NULL, 0 };
@@ -190,6 +210,38 @@ static void check_reach(const struct graph *graph)
 		if (reach[node] == REACH_ROOT)
 			check_grounded(graph, parent, node);
 	}
+}
+
+/* The same findings with some nodes held up, what is behind them, and who dominates whom there. */
+static void check_behind(const struct graph *graph, uint64_t *state)
+{
+	uint32_t parent[MOST], unused[MOST], rarity = 1 + random_below(state, 6);
+	uint8_t reach[MOST], again[MOST], behind[MOST], given[MOST];
+	struct dominators tree, part;
+	bool past[MOST];
+
+	for (uint32_t node = 0; node < graph->nodes; node++)
+		behind[node] = given[node] = !random_below(state, rarity);
+	CHECK(reach_mark(graph, reach, unused) == 0);
+	CHECK(reach_mark_behind(graph, again, parent, behind) == 0);
+	CHECK(memcmp(reach, again, graph->nodes) == 0);
+	reached_past(graph, given, past);
+	CHECK(dominators_compute(graph, &tree) == 0 && dominators_compute_behind(graph, behind, &part) == 0);
+	for (uint32_t node = 0; node < graph->nodes; node++) {
+		CHECK(behind[node] == !past[node]);
+		if (reach[node] != REACH_NONE)
+			check_chain(graph, reach, parent, node);
+		if (reach[node] == REACH_ROOT)
+			check_grounded(graph, parent, node);
+		if (past[node])
+			CHECK(part.parent[node] == NODE_VIRTUAL_ROOT);
+		for (uint32_t above = 0; above < graph->nodes; above++)
+			if (behind[above])
+				CHECK(dominators_above(&part, above, node) == dominators_above(&tree, above, node));
+		CHECK(dominators_above(&part, NODE_VIRTUAL_FORK, node) == dominators_above(&tree, NODE_VIRTUAL_FORK, node));
+	}
+	dominators_finish(&tree);
+	dominators_finish(&part);
 }
 
 static uint32_t random_cut(const struct graph *graph, uint64_t *state, struct cut_edge *cut)
@@ -274,6 +326,7 @@ int main(int argc, char **argv)
 		graph_random(&graph, &state);
 		check_dominators(&graph, &state);
 		check_reach(&graph);
+		check_behind(&graph, &state);
 		check_freed(&graph, &state);
 		graph_finish(&graph);
 	}
