@@ -7,7 +7,6 @@
 
 #include "python/deadweak.h"
 #include "python/globals.h"
-#include "retention/reach.h"
 
 /* Enough for every callable seen; beyond it the rest is simply not peeled and its objects are not named as owners. */
 #define PEEL_MAX 4096u
@@ -195,7 +194,7 @@ static bool is_space(const pyobject *object)
 	return object_is(object, py.PyModule_Type) || object_is(object, py.PyType_Type);
 }
 
-/* Not an owner: what is not freed by anybody; and, unless peel_spaces finds otherwise, namespaces. */
+/* Not an owner: what is not freed by anybody; and, unless report/analysis.c adopts them, namespaces. */
 static bool is_nobodys(const pyobject *object)
 {
 	return object_immortal(object) || object == py._Py_NoneStruct || is_space(object) ||
@@ -296,22 +295,15 @@ static bool is_owner(const struct heap_registration *registration, uint32_t node
 	return false;
 }
 
-int peel_spaces(struct heap *heap, const uint8_t *reach)
+int peel_adopt(struct heap_registration *registration, uint32_t node)
 {
-	for (uint32_t i = 0; i < heap->registration_count; i++) {
-		struct heap_registration *registration = &heap->registrations[i];
-		for (uint32_t j = 0; j < registration->space_count; j++) {
-			uint32_t node = registration->spaces[j];
-			if (reach[node] != REACH_FORK || is_owner(registration, node))
-				continue;
-			size_t size = (registration->owner_count + (size_t)1) * sizeof *registration->owners;
-			void *owners = realloc(registration->owners, size);
-			if (!owners)
-				return -ENOMEM;
-			registration->owners = owners;
-			registration->owners[registration->owner_count++] = node;
-			registration->strength = STRENGTH_STRONG;
-		}
-	}
+	if (is_owner(registration, node))
+		return 0;
+	void *owners = realloc(registration->owners, (registration->owner_count + (size_t)1) * sizeof *registration->owners);
+	if (!owners)
+		return -ENOMEM;
+	registration->owners = owners;
+	registration->owners[registration->owner_count++] = node;
+	registration->strength = STRENGTH_STRONG;
 	return 0;
 }

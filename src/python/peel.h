@@ -8,8 +8,7 @@
  * plumbing nodes. With the GIL, in the frozen copy; after heap_collect. Return: 0 or -ENOMEM. */
 int peel_registrations(struct heap *heap);
 
-/* peel_spaces - classes, modules and functions' globals belong to the program, not to a callable. Where nothing but fork
- * registrations reaches one (@reach: of retention/reach.h, by node), it is an owner as well. Return: 0 or -ENOMEM. */
-int peel_spaces(struct heap *heap, const uint8_t *reach);
+/* peel_adopt - make @node, one of @registration's spaces, an owner of it, unless it is one. Return: 0 or -ENOMEM. */
+int peel_adopt(struct heap_registration *registration, uint32_t node);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "python/peel.h"
 #include "python/registry.h"
 #include "report/numbers.h"
@@ -226,6 +227,47 @@ static int mark(struct analysis *analysis)
 	return reach_mark_behind(&analysis->heap.graph, analysis->reach, analysis->parent, analysis->behind);
 }
 
+/* The spaces that nothing but fork registrations reaches, registration by registration, doubles and all. @nodes: NULL to count. */
+static uint32_t lost_spaces(struct analysis *analysis, uint32_t *nodes)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < analysis->heap.registration_count; i++) {
+		const struct heap_registration *registration = &analysis->heap.registrations[i];
+		for (uint32_t j = 0; j < registration->space_count; j++) {
+			if (analysis->reach[registration->spaces[j]] != REACH_FORK)
+				continue;
+			if (nodes)
+				nodes[count] = registration->spaces[j];
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Classes, modules and functions' globals belong to the program, not to a callable. Where only fork registrations still
+ * reach one and it retains as much as the report lists, it is an owner after all: nobody else would name what it keeps. */
+static int adopt_spaces(struct analysis *analysis)
+{
+	uint32_t count = lost_spaces(analysis, NULL), at = 0;
+	if (!count)
+		return 0;
+	uint32_t *nodes = malloc(count * sizeof *nodes);
+	uint64_t *objects = malloc(count * sizeof *objects), *bytes = malloc(count * sizeof *bytes);
+	int result = nodes && objects && bytes ? 0 : -ENOMEM;
+	if (result == 0) {
+		lost_spaces(analysis, nodes);
+		result = dominators_retained(&analysis->dominators, nodes, count, heap_size, &analysis->heap, objects, bytes);
+	}
+	for (uint32_t i = 0; i < analysis->heap.registration_count && result == 0; i++) {
+		struct heap_registration *registration = &analysis->heap.registrations[i];
+		for (uint32_t j = 0; j < registration->space_count && result == 0; j++)
+			if (analysis->reach[registration->spaces[j]] == REACH_FORK && bytes[at++] >= options.floor)
+				result = peel_adopt(registration, registration->spaces[j]);
+	}
+	free(nodes), free(objects), free(bytes);
+	return result;
+}
+
 int analysis_run(struct analysis *analysis)
 {
 	memset(analysis, 0, sizeof *analysis);
@@ -236,11 +278,11 @@ int analysis_run(struct analysis *analysis)
 	if (result == 0)
 		result = mark(analysis);
 	if (result == 0)
-		result = peel_spaces(&analysis->heap, analysis->reach);
-	if (result == 0)
 		result = dominators_compute_behind(&analysis->heap.graph, analysis->behind, &analysis->dominators);
 	if (result == 0)
 		result = dominators_number(&analysis->dominators);
+	if (result == 0)
+		result = adopt_spaces(analysis);
 	if (result == 0)
 		result = gather_owners(analysis);
 	if (result < 0)
