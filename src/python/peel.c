@@ -299,7 +299,8 @@ int peel_adopt(struct heap_registration *registration, uint32_t node)
 {
 	if (is_owner(registration, node))
 		return 0;
-	void *owners = realloc(registration->owners, (registration->owner_count + (size_t)1) * sizeof *registration->owners);
+	size_t size = (registration->owner_count + (size_t)1) * sizeof *registration->owners;
+	void *owners = realloc(registration->owners, size);
 	if (!owners)
 		return -ENOMEM;
 	registration->owners = owners;

@@ -227,7 +227,8 @@ static int mark(struct analysis *analysis)
 	return reach_mark_behind(&analysis->heap.graph, analysis->reach, analysis->parent, analysis->behind);
 }
 
-/* The spaces that nothing but fork registrations reaches, registration by registration, doubles and all. @nodes: NULL to count. */
+/* The spaces that nothing but fork registrations reaches, registration by registration, doubles and all. @nodes: NULL
+ * to count. */
 static uint32_t lost_spaces(struct analysis *analysis, uint32_t *nodes)
 {
 	uint32_t count = 0;
@@ -245,7 +246,8 @@ static uint32_t lost_spaces(struct analysis *analysis, uint32_t *nodes)
 }
 
 /* Classes, modules and functions' globals belong to the program, not to a callable. Where only fork registrations still
- * reach one and it retains as much as the report lists, it is an owner after all: nobody else would name what it keeps. */
+ * reach one and it retains as much as the report lists, it is an owner after all: nobody else would name what it
+ * keeps. */
 static int adopt_spaces(struct analysis *analysis)
 {
 	uint32_t count = lost_spaces(analysis, NULL), at = 0;

@@ -6,8 +6,8 @@
  *
  * ROOT is itself the super-root and has an edge to FORK: what both reach then falls to ROOT, as the contract wants.
  * ROOT has number 0, and with it all that is not @behind anything: one node as far as the rest is concerned. Edges into
- * NODE_ROOT nodes, and into what that one node refers to, are dropped: ROOT points there directly, so no path that uses them
- * avoids a node that the shorter one passes.
+ * NODE_ROOT nodes, and into what that one node refers to, are dropped: ROOT points there directly, so no path that uses
+ * them avoids a node that the shorter one passes.
  *
  * The textbook's climb from parent to semidominator is linear in the depth, and a linked list of a million nodes
  * makes that quadratic. Ancestors are therefore searched with skew-binary jumps (one more pointer and the depth of
