@@ -134,6 +134,11 @@ struct module_slot {
 	X(int, _Py_IsFinalizing, (void)) \
 	X(void, PyUnstable_GC_VisitObjects, (int (*)(pyobject *, void *), void *)) \
 	X(size_t, _PySys_GetSizeOf, (pyobject *)) \
+	X(void *, PyInterpreterState_ThreadHead, (void *)) \
+	X(void *, PyThreadState_Next, (void *)) \
+	X(pyobject *, PyThreadState_GetFrame, (void *)) \
+	X(pyobject *, PyDict_New, (void)) \
+	X(int, PyDict_Update, (pyobject *, pyobject *)) \
 	X(pyobject *, PyType_GetDict, (pyobject *)) \
 	X(pyobject *, _PyType_Lookup, (pyobject *, pyobject *))
 

@@ -67,13 +67,43 @@ static void mark_names(struct heap *heap, pyobject *object)
 		heap->graph.flags[names] |= module ? NODE_MODULE_DICT : NODE_CLASS_DICT;
 }
 
+/* Out of memory: not known. */
+static void remember_leftover(struct heap *heap, uint32_t node, uint32_t references)
+{
+	if (heap->leftover_count == heap->leftover_room) {
+		uint32_t room = heap->leftover_room ? 2 * heap->leftover_room : 1024;
+		void *leftovers = realloc(heap->leftovers, room * sizeof *heap->leftovers);
+		if (!leftovers)
+			return;
+		heap->leftovers = leftovers;
+		heap->leftover_room = room;
+	}
+	heap->leftovers[heap->leftover_count++] = (struct leftover){node, references};
+}
+
+uint32_t heap_leftover(const struct heap *heap, uint32_t node)
+{
+	uint32_t low = 0, high = heap->leftover_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (heap->leftovers[middle].node < node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < heap->leftover_count && heap->leftovers[low].node == node ? heap->leftovers[low].references : 0;
+}
+
 /* An owner that the graph does not show: references left over, or numbers that do not add up. */
 static void mark_flags(struct heap *heap)
 {
 	uint8_t *flags = heap->graph.flags;
 	for (uint32_t i = heap->registration_count; i < heap->count; i++) {
-		if (!(flags[i] & NODE_ROOT) && heap->references[i] != heap->edges_in[i + 2])
+		uint32_t references = heap->references[i], edges = heap->edges_in[i + 2];
+		if (!(flags[i] & NODE_ROOT) && references != edges) {
 			flags[i] |= NODE_ROOT | NODE_UNEXPLAINED;
+			remember_leftover(heap, i, references > edges ? references - edges : 0);
+		}
 		if (flags[i] & NODE_NAMESPACE)
 			mark_names(heap, heap->objects[i]);
 	}

@@ -34,6 +34,12 @@ struct heap_registration {
 	pyobject *module_owner;        /* without an owner: the module of a builtin function, or NULL */
 };
 
+/* References of a NODE_UNEXPLAINED node that no edge explains; 0 where the numbers do not add up. */
+struct leftover {
+	uint32_t node;
+	uint32_t references;
+};
+
 struct heap {
 	struct graph graph;
 	struct node_map map;
@@ -46,6 +52,8 @@ struct heap {
 	struct heap_registration *registrations;
 	uint32_t registration_count;
 	uint32_t registry_node, registry_kind;  /* the last that registry_kind was asked for, and its answer */
+	struct leftover *leftovers;    /* ascending by node */
+	uint32_t leftover_count, leftover_room;
 	uint64_t hidden;               /* objects that gc.freeze() hides */
 	int error;                     /* while collecting: the first error */
 };
@@ -57,6 +65,9 @@ int heap_collect(struct heap *heap);
 
 /* heap_node - the node of @object, or NODE_NONE. */
 uint32_t heap_node(const struct heap *heap, const pyobject *object);
+
+/* heap_leftover - references of the object at @node that nobody shows; 0 if none, or not known. */
+uint32_t heap_leftover(const struct heap *heap, uint32_t node);
 
 /* heap_size - sys.getsizeof(object), without calling Python code; remembered, as naming attributes later makes
  * dicts in the frozen heap. @heap: struct heap (void for callbacks). */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "python/heap.h"
+#include "python/running.h"
 #include "retention/dominators.h"
 #include "retention/path.h"
 #include "retention/reach.h"
@@ -42,6 +43,9 @@ struct analysis {
 	uint8_t *seen;               /* [nodes] behind.c's own: all 0 between its calls; made at the first */
 	uint32_t named_container;    /* the last whose path was made, for findings_python.c */
 	const char *named_path;
+	bool frozen;                 /* in the copy, where frames may be looked into; what they name, once asked for: */
+	bool looked_at_frames;
+	struct running running;
 	struct freed fork_only, joint;   /* without plumbing */
 };
 

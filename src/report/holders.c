@@ -276,6 +276,39 @@ void holder_through(struct analysis *analysis, struct path_search *search, uint3
 	describe_chain(&chain, holder);
 }
 
+static void found_unexplained(const char *kind, const char *first, const char *second, const char *last,
+			      void (*found)(void *context, const struct holder *holder), void *context)
+{
+	struct holder holder = {.registration = REGISTRATION_NONE, .referrer = NODE_NONE, .kind = kind};
+	token_of(&holder, first, second);
+	if (last)
+		token_of(&holder, ".", last);
+	found(context, &holder);
+}
+
+/* References that no object has: those of running frames by the names there, the rest as C references. */
+static uint32_t unexplained_holders(struct analysis *analysis, uint32_t node, uint32_t count, uint32_t limit,
+				    void (*found)(void *context, const struct holder *holder), void *context)
+{
+	pyobject *object = analysis->heap.objects[node];
+	uint32_t left = heap_leftover(&analysis->heap, node);
+	uint32_t named = 0;
+	if (analysis->frozen && !analysis->looked_at_frames)
+		running_collect(&analysis->running, &analysis->heap);
+	analysis->looked_at_frames = true;
+	for (uint32_t i = 0; i < analysis->running.count; i++) {
+		const struct running_local *local = &analysis->running.locals[i];
+		if (local->object == object && count + named++ < limit)
+			found_unexplained(kind_names[KIND_FRAME], "frame ", local->function, local->name, found, context);
+	}
+	if (!named || left == 0 || left > named) {
+		const char *type = describe_type((pyobject *)object->type).qualname;
+		if (count + named++ < limit)
+			found_unexplained(kind_names[KIND_C_REFERENCE], "C reference to ", type, NULL, found, context);
+	}
+	return count + named;
+}
+
 uint32_t holders_of(struct analysis *analysis, struct path_search *search, uint32_t node, uint32_t limit,
 		    void (*found)(void *context, const struct holder *holder), void *context)
 {
@@ -294,13 +327,8 @@ uint32_t holders_of(struct analysis *analysis, struct path_search *search, uint3
 			holder_through(analysis, search, node, referrer, &holder);
 			found(context, &holder);
 		}
-		if (!own && (graph->flags[node] & NODE_UNEXPLAINED) && count++ < limit) {
-			struct holder holder = {.registration = REGISTRATION_NONE, .referrer = NODE_NONE,
-						.kind = kind_names[KIND_C_REFERENCE]};
-			pyobject *type = (pyobject *)analysis->heap.objects[node]->type;
-			token_of(&holder, "C reference to ", describe_type(type).qualname);
-			found(context, &holder);
-		}
+		if (!own && (graph->flags[node] & NODE_UNEXPLAINED))
+			count = unexplained_holders(analysis, node, count, limit, found, context);
 	}
 	return count;
 }

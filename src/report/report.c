@@ -29,6 +29,7 @@ static const char *analyse(struct material *material, struct analysis *analysis)
 		return "the interpreter could not be looked at: it had ended, or this thread did not hold the GIL";
 	int result = analysis_run(analysis);
 	if (result == 0) {
+		analysis->frozen = !request->in_place;
 		material->analysis = analysis;
 		material->search = holders_search(analysis);
 		result = choose_objects(material);
