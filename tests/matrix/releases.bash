@@ -175,6 +175,7 @@ release_trixie() {
 release_forky() {
 	root=$(root_of "$release" "$here") || { point "a root" 1; return; }
 	both_commands root
+	suite "ground truth" root tests/run groundtruth
 	other_pythons
 	both_commands guest unit lint
 	oldest_binary
