@@ -8,14 +8,17 @@
 
 #include "clean.h"
 
+static const char *const report_words[] = {"auto", "always", "findings", NULL};
+static const char *const alloc_words[] = {"all", "native", "python", "off", NULL};
+
 /* The same table as the library's (src/base/options.c), which only warns: here a mistake stops before the run. */
 static const struct key {
 	const char *name;
 	uint64_t least, most;
 	bool size;              /* may end in K, M or G */
-	bool policy;
+	const char *const *words; /* instead of a number: one of these, NULL at the end */
 } keys[] = {
-	{.name = "report", .policy = true},
+	{.name = "report", .words = report_words},
 	{.name = "floor", .most = INT64_MAX, .size = true},
 	{.name = "limit", .most = INT64_MAX},
 	{.name = "repeat", .least = 1, .most = INT64_MAX},
@@ -23,6 +26,10 @@ static const struct key {
 	{.name = "memory", .most = INT64_MAX, .size = true},
 	{.name = "argv", .most = 1},
 	{.name = "addresses", .most = 1},
+	{.name = "alloc", .words = alloc_words},
+	{.name = "frames", .least = 1, .most = 64},
+	{.name = "sample", .most = INT64_MAX, .size = true},
+	{.name = "sites", .most = INT64_MAX},
 };
 
 static bool good_number(const struct key *key, const char *text, size_t length)
@@ -48,12 +55,10 @@ static bool good_number(const struct key *key, const char *text, size_t length)
 
 static bool good_value(const struct key *key, const char *text, size_t length)
 {
-	static const char *const policies[] = {"auto", "always", "findings"};
-
-	if (!key->policy)
+	if (!key->words)
 		return good_number(key, text, length);
-	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
-		if (strlen(policies[i]) == length && memcmp(policies[i], text, length) == 0)
+	for (const char *const *word = key->words; *word; word++)
+		if (strlen(*word) == length && memcmp(*word, text, length) == 0)
 			return true;
 	return false;
 }

@@ -19,6 +19,9 @@ struct options options = {
 	.repeat = 8,
 	.timeout = 60,
 	.memory = (uint64_t)4 << 30,
+	.alloc = ALLOC_ALL,
+	.frames = OPTIONS_FRAMES_MOST,
+	.sites = 100,
 };
 
 static struct arena arena;
@@ -88,24 +91,42 @@ static bool flag(const char *text, size_t length, bool *value)
 	return true;
 }
 
+/* word - the index of @text in @words (NULL at the end), or -1. */
+static int word(const char *text, size_t length, const char *const *words)
+{
+	for (int i = 0; words[i]; i++)
+		if (strlen(words[i]) == length && memcmp(words[i], text, length) == 0)
+			return i;
+	return -1;
+}
+
 static bool policy(const char *text, size_t length)
 {
-	static const char *const names[] = { "auto", "always", "findings" };
+	static const char *const names[] = { "auto", "always", "findings", NULL };
+	int index = word(text, length, names);
 
-	for (unsigned i = 0; i < 3; i++) {
-		if (strlen(names[i]) == length && memcmp(names[i], text, length) == 0) {
-			options.report = (enum report_policy)i;
-			return true;
-		}
-	}
-	return false;
+	if (index >= 0)
+		options.report = (enum report_policy)index;
+	return index >= 0;
+}
+
+static bool allocations(const char *text, size_t length)
+{
+	static const char *const names[] = { "all", "native", "python", "off", NULL };
+	int index = word(text, length, names);
+
+	if (index >= 0)
+		options.alloc = (enum alloc_policy)index;
+	return index >= 0;
 }
 
 enum option_key {
-	KEY_REPORT, KEY_FLOOR, KEY_LIMIT, KEY_REPEAT, KEY_TIMEOUT, KEY_MEMORY, KEY_ARGV, KEY_ADDRESSES, KEYS
+	KEY_REPORT, KEY_FLOOR, KEY_LIMIT, KEY_REPEAT, KEY_TIMEOUT, KEY_MEMORY, KEY_ARGV, KEY_ADDRESSES,
+	KEY_ALLOC, KEY_FRAMES, KEY_SAMPLE, KEY_SITES, KEYS
 };
 static const char *const keys[KEYS] = {
-	"report", "floor", "limit", "repeat", "timeout", "memory", "argv", "addresses"
+	"report", "floor", "limit", "repeat", "timeout", "memory", "argv", "addresses", "alloc", "frames",
+	"sample", "sites"
 };
 
 static bool assign(enum option_key key, const char *text, size_t length)
@@ -127,6 +148,14 @@ static bool assign(enum option_key key, const char *text, size_t length)
 		return flag(text, length, &options.argv);
 	case KEY_ADDRESSES:
 		return flag(text, length, &options.addresses);
+	case KEY_ALLOC:
+		return allocations(text, length);
+	case KEY_FRAMES:
+		return number(text, length, 1, OPTIONS_FRAMES_MOST, false, &options.frames);
+	case KEY_SAMPLE:
+		return number(text, length, 0, INT64_MAX, true, &options.sample);
+	case KEY_SITES:
+		return number(text, length, 0, INT64_MAX, false, &options.sites);
 	default:
 		return false;
 	}

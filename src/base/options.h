@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 enum report_policy { REPORT_AUTO, REPORT_ALWAYS, REPORT_FINDINGS };
+enum alloc_policy { ALLOC_ALL, ALLOC_NATIVE, ALLOC_PYTHON, ALLOC_OFF };
+
+#define OPTIONS_FRAMES_MOST 64u
 
 struct options {
 	const char *output;         /* pattern; absolute: made so from the directory where the process started */
@@ -16,6 +19,10 @@ struct options {
 	uint64_t timeout;           /* seconds for an exit's analysis (60) */
 	uint64_t memory;            /* bytes: cap of the copy's own memory (4 GiB); 0 none */
 	bool argv;                  /* list all arguments, not only argv0 */
+	enum alloc_policy alloc;    /* which allocations are recorded */
+	uint64_t frames;            /* of an allocation's stack, innermost (1 to 64, default 64) */
+	uint64_t sample;            /* bytes between two allocations that are recorded; 0: each is */
+	uint64_t sites;             /* allocation sites listed, most bytes first (100) */
 	bool addresses;             /* add "address" to objects: for tests, it is host data */
 };
 

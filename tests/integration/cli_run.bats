@@ -77,7 +77,7 @@ compiled() {
 	forkheld run -o 'a%' -- touch started; is 125 "has a % that is none of"
 	forkheld run --options nonsense=1 -- touch started; is 125 "--options: unknown key in 'nonsense=1'"
 	for bad in floor floor= floor=x floor=-1 limit=1K repeat=0 timeout=0 timeout=1000001 argv=2 addresses=yes report=never \
-		memory=99999999999999999999 'report=auto:floor=1T'; do
+		memory=99999999999999999999 'report=auto:floor=1T' alloc=some frames=0 frames=65 sample=x sites=1K; do
 		forkheld run --options "$bad" -- touch started; is 125 "--options: bad value in"; lines 1
 	done
 	FORKHELD_LIBRARY=$PWD/none.so forkheld run -- touch started; is 125 "FORKHELD_LIBRARY names no readable file"
@@ -100,10 +100,12 @@ compiled() {
 }
 
 @test "good options reach CMD, behind those of the environment" {
-	forkheld run --options 'report=always:floor=1K:limit=5:repeat=1:timeout=5:memory=2G:argv=1:addresses=0' -- \
+	forkheld run --options 'report=always:floor=1K:limit=5:repeat=1:timeout=5:memory=2G:argv=1:addresses=0:'\
+'alloc=native:frames=25:sample=512K:sites=0' -- \
 		sh -c 'echo "$FORKHELD_OPTIONS"'
 	is 0
-	[ "$output" = 'report=always:floor=1K:limit=5:repeat=1:timeout=5:memory=2G:argv=1:addresses=0' ]
+	[ "$output" = 'report=always:floor=1K:limit=5:repeat=1:timeout=5:memory=2G:argv=1:addresses=0:'\
+'alloc=native:frames=25:sample=512K:sites=0' ]
 	FORKHELD_OPTIONS=limit=7 forkheld run --options limit=9 -- sh -c 'echo "$FORKHELD_OPTIONS"'
 	[ "$output" = limit=7:limit=9 ]
 	FORKHELD_OPTIONS=limit=7 forkheld run -- sh -c 'echo "$FORKHELD_OPTIONS"'

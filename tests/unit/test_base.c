@@ -127,6 +127,7 @@ static void defaults(void)
 {
 	assert(options.report == REPORT_AUTO && options.floor == 4096 && options.limit == 10000 && options.repeat == 8);
 	assert(options.timeout == 60 && options.memory == (uint64_t)4 << 30 && !options.argv && !options.addresses);
+	assert(options.alloc == ALLOC_ALL && options.frames == 64 && options.sample == 0 && options.sites == 100);
 }
 
 static void all_default(void) { defaults(); assert(!options_note(0)); }
@@ -135,6 +136,7 @@ static void all_set(void)
 {
 	assert(options.report == REPORT_FINDINGS && options.floor == 1024 && options.limit == 0 && options.repeat == 1);
 	assert(options.timeout == 3 && options.memory == (uint64_t)2 << 30 && options.argv && options.addresses);
+	assert(options.alloc == ALLOC_PYTHON && options.frames == 25 && options.sample == 512 << 10 && options.sites == 0);
 	assert(!options_note(0));
 }
 
@@ -150,7 +152,12 @@ static void all_bad(void)
 	assert(strcmp(options_note(6), "options: bad value 'report'") == 0);
 	assert(strcmp(options_note(7), "options: unknown key '?" "?'") == 0);
 	assert(strcmp(options_note(8), "options: unknown key ''") == 0);
-	assert(!options_note(9));
+	assert(strcmp(options_note(9), "options: bad value 'alloc=al'") == 0);
+	assert(strcmp(options_note(10), "options: bad value 'frames=0'") == 0);
+	assert(strcmp(options_note(11), "options: bad value 'frames=65'") == 0);
+	assert(strcmp(options_note(12), "options: bad value 'sites=1K'") == 0);
+	assert(strcmp(options_note(13), "options: bad value 'sample='") == 0);
+	assert(!options_note(14));
 }
 
 static void first_sixteen(void)
@@ -164,8 +171,10 @@ static void test_options(void)
 {
 	static const struct { const char *text; void (*check)(void); } cases[] = {
 		{ "", all_default }, { ":::", all_default },
-		{ "report=findings:floor=1K:limit=0:repeat=1:timeout=3:memory=2G:argv=1:addresses=1", all_set },
-		{ "x:floor=-1:floor=99999999999999999999:memory=9999999999G:limit=1K:argv=2:report:\n\t:=", all_bad },
+		{ "report=findings:floor=1K:limit=0:repeat=1:timeout=3:memory=2G:argv=1:addresses=1"
+		  ":alloc=python:frames=25:sample=512K:sites=0", all_set },
+		{ "x:floor=-1:floor=99999999999999999999:memory=9999999999G:limit=1K:argv=2:report:\n\t:="
+		  ":alloc=al:frames=0:frames=65:sites=1K:sample=", all_bad },
 		{ "floor=1:floor=2:", last_wins },
 		{ "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz=1"
 		  ":1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:g:h:i:j", first_sixteen },
