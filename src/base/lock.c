@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/lock.h"
+#include "base/guard.h"
 #include "base/os.h"
 
 enum { FREE, TAKEN, CONTENDED };
 
 bool lock_take(struct lock *lock)
 {
-	int32_t self = os_gettid();
+	uintptr_t self = (uintptr_t)&guard_depth;
 	uint32_t seen = FREE;
 
-	/* Only this thread itself can have written its own id, so a relaxed read decides. */
+	/* Only this thread itself can have written its own address, so a relaxed read decides. */
 	if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == self)
 		return false;
 	if (!__atomic_compare_exchange_n(&lock->state, &seen, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {

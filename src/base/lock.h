@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lock.h - a futex lock that knows its owner: no libc, re-initialised (never unlocked) in a fork's child. */
+/*
+ * lock.h - a futex lock that knows its owner: no libc, re-initialised (never unlocked) in a fork's child. A thread is known by where its
+ * thread-local variables lie: no system call, and a thread that is not there any more cannot have the address of one that is.
+ */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
 #include <stdbool.h>
@@ -7,7 +10,7 @@
 
 struct lock {
 	uint32_t state;  /* 0 free, 1 taken, 2 taken with waiters */
-	int32_t owner;   /* tid while taken */
+	uintptr_t owner; /* of whom; 0 while free */
 };
 
 /* lock_take - Return: false if this thread has it already (a signal handler or a nested call: degrade, do not
