@@ -7,8 +7,9 @@
  * all live blocks can be listed. Memory: four bytes a window, for pages with blocks alone, and 8 a page.
  *
  * Lock-free: callers own the block that they name (a malloc that has not returned, a free not yet forwarded), so no two threads
- * work on one record. A page whose windows turn out too wide is split, which only a caller may ask for who alone allocates in
- * that page (CPython's own allocator, with the GIL); elsewhere the later block is not recorded, and counted.
+ * work on one record. A page whose windows turn out too wide gets narrower ones: wide ones are for a caller who alone allocates in
+ * that page (CPython's own allocator, with the GIL), so nobody else writes there meanwhile; once that page has gone back to the kernel and
+ * come as somebody else's heap, nobody writes to the wide ones any more.
  */
 #ifndef LEDGER_BLOCKS_H
 #define LEDGER_BLOCKS_H
@@ -20,12 +21,13 @@
 #define BLOCK_TRACE(record) ((record) & 0x07ffffffu)
 #define BLOCK_CODE 0x08000000u  /* a code object lives here whose names have been copied (python/codes.h) */
 
-/* blocks_init - @spacing: bytes, a power of two from 16: how close blocks of the host's malloc can begin. Once. */
+/* blocks_init - @spacing: bytes: how close blocks of the host's malloc can begin. Below 16 the second of two blocks in one
+ * window of 16 is not recorded, and counted. Before it, and without it: 32. Any number of times. */
 void blocks_init(unsigned spacing);
 
 /* blocks_put - there is a block at @address, with @trace (a leaf; BLOCK_NONE is not recorded) and no flag; a record that is
  * there is replaced. blocks_put_exclusive - the same where this caller alone allocates in the page: @spacing as
- * in blocks_init, for this page. Memory: an mmap at times. Signal: safe. errno unchanged. Return: false if not recorded (counted). */
+ * in blocks_init, for this page (windows of up to 256 bytes). Memory: an mmap at times. Signal: safe. errno unchanged. Return: false if not recorded (counted). */
 bool blocks_put(uintptr_t address, uint32_t trace);
 bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing);
 
@@ -42,6 +44,16 @@ void blocks_each(bool (*visit)(void *argument, uintptr_t address, uint32_t recor
 
 /* blocks_at_or_before - the nearest block that begins at @address or before it, within @reach bytes, or 0. For the frozen copy. */
 uintptr_t blocks_at_or_before(uintptr_t address, size_t reach);
+
+/* blocks_measure - @usable: says how many bytes a block of the host's malloc has. blocks_usable - ask it; 0 if nobody has been named.
+ * @address must be a live block of the host's malloc. Frozen copy: safe, it reads what stands before the block. */
+void blocks_measure(size_t (*usable)(uintptr_t address));
+size_t blocks_usable(uintptr_t address);
+
+/* blocks_restrict - not every block of the malloc family is recorded, because of @reason (a literal; the first one stays): @none, none
+ * is. blocks_state - NULL if each live block has a record, else why not; *@none as above. For the frozen copy: static text. */
+void blocks_restrict(const char *reason, bool none);
+const char *blocks_state(bool *none);
 
 /* blocks_lost - blocks that could not be recorded. blocks_memory - bytes of tables mapped so far. */
 uint64_t blocks_lost(void);

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/blocks.h"
+#include <stdio.h>
+#include "base/os.h"
+#include "ledger/windows.h"
+
+#define ADDRESS_BITS 47u
+#define PAGE_SHIFT WINDOWS_PAGE_SHIFT
+#define PAGE_MASK (((uintptr_t)1 << PAGE_SHIFT) - 1)
+#define REGION_SHIFT 30u  /* heap that one table of pages speaks of: 1 GiB in 2 MiB, touched where there is heap */
+#define REGIONS (1u << (ADDRESS_BITS - REGION_SHIFT))
+#define REGION_PAGES (1u << (REGION_SHIFT - PAGE_SHIFT))
+#define RETRY 1024u       /* blocks that go by before mmap is asked again, once it has refused */
+
+/* A page: the address of its windows | their shift; 0 as long as no block began there. */
+#define SHIFT_MASK ((uint64_t)WINDOWS_ALIGNMENT - 1)
+
+static uint64_t *regions[REGIONS];
+static uint8_t heap_shift = 5;
+static bool crowded;       /* blocks of the host's malloc can begin closer than the narrowest window is wide */
+static uint64_t lost, refused;
+static size_t (*size_of)(uintptr_t address);
+static const char *restricted;
+static bool nothing;
+
+void blocks_init(unsigned spacing)
+{
+	heap_shift = WINDOWS_NARROWEST;
+	while (heap_shift < WINDOWS_WIDEST && spacing >> (heap_shift + 1))
+		heap_shift++;
+	crowded = spacing < 1u << WINDOWS_NARROWEST;
+}
+
+/* A record's upper four bits: where in its window the block begins, in sixteenths. */
+static uint32_t place_of(uintptr_t address, unsigned shift)
+{
+	return (uint32_t)(address >> (shift - 4)) << 28;
+}
+
+static uintptr_t address_of(uintptr_t page, unsigned window, unsigned shift, uint32_t record)
+{
+	return page + ((uintptr_t)window << shift) + ((uintptr_t)(record >> 28) << (shift - 4));
+}
+
+static uint32_t *windows_of(uint64_t page)
+{
+	return (uint32_t *)(uintptr_t)(page & ~SHIFT_MASK);
+}
+
+/* The page's word, or NULL where no table is. */
+static inline uint64_t *page_at(uintptr_t address)
+{
+	uint64_t *region;
+
+	if (unlikely(address >> ADDRESS_BITS))
+		return NULL;
+	region = __atomic_load_n(&regions[address >> REGION_SHIFT], __ATOMIC_ACQUIRE);
+	return likely(region) ? &region[address >> PAGE_SHIFT & (REGION_PAGES - 1)] : NULL;
+}
+
+/* The record's place, or NULL. */
+static inline uint32_t *window_at(uintptr_t address, unsigned *shift)
+{
+	uint64_t *slot = page_at(address), page;
+
+	if (unlikely(!slot))
+		return NULL;
+	page = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	if (unlikely(!page))
+		return NULL;
+	*shift = (unsigned)(page & SHIFT_MASK);
+	return windows_of(page) + ((address & PAGE_MASK) >> *shift);
+}
+
+static bool lose(void)
+{
+	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+/* Where mmap has refused, not every malloc from now on shall ask again. */
+static bool may_map(void)
+{
+	uint64_t since = __atomic_load_n(&refused, __ATOMIC_RELAXED);
+
+	return !since || __atomic_load_n(&lost, __ATOMIC_RELAXED) - since >= RETRY;
+}
+
+static bool refuse(void)
+{
+	__atomic_store_n(&refused, __atomic_load_n(&lost, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+	return lose();
+}
+
+static uint64_t *make_region(uintptr_t address)
+{
+	size_t size = REGION_PAGES * sizeof(uint64_t);
+	uint64_t **slot = &regions[address >> REGION_SHIFT], *there = NULL, *made = windows_map(size, 1);
+
+	if (!made)
+		return NULL;
+	if (__atomic_compare_exchange_n(slot, &there, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		there = made;
+	else
+		windows_unmap(made, size);
+	return &there[address >> PAGE_SHIFT & (REGION_PAGES - 1)];
+}
+
+static void copy_records(uint64_t from, uint32_t *to, unsigned shift)
+{
+	unsigned wide = (unsigned)(from & SHIFT_MASK);
+	const uint32_t *records = windows_of(from);
+
+	for (unsigned i = 0; i < windows_count(wide); i++) {
+		uint32_t record = __atomic_load_n(&records[i], __ATOMIC_RELAXED);
+		uintptr_t at = address_of(0, i, wide, record);
+
+		if (BLOCK_TRACE(record))
+			to[at >> shift] = (record & 0x0fffffff) | place_of(at, shift);
+	}
+}
+
+/*
+ * The page gets windows of @shift, or keeps narrower ones. Where it has wider ones, they are of an allocator that had the page for
+ * itself: this caller, or one that has given it back. So nobody else writes to them while they are copied.
+ */
+static bool settle(uint64_t *slot, unsigned shift)
+{
+	uint64_t page = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+
+	while (!page || (page & SHIFT_MASK) > shift) {
+		uint32_t *made = windows_new(shift);
+
+		if (!made)
+			return false;
+		if (page)
+			copy_records(page, made, shift);
+		if (__atomic_compare_exchange_n(slot, &page, (uintptr_t)made | shift, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+			if (page)
+				windows_reuse(windows_of(page), (unsigned)(page & SHIFT_MASK));
+			break;
+		}
+		windows_reuse(made, shift);
+	}
+	return true;
+}
+
+static inline void store(uint32_t *window, uintptr_t address, unsigned shift, uint32_t record)
+{
+	__atomic_store_n(window, record | place_of(address, shift), __ATOMIC_RELAXED);
+}
+
+static bool occupied(const uint32_t *window, uintptr_t address, unsigned shift)
+{
+	uint32_t record = __atomic_load_n(window, __ATOMIC_RELAXED);
+
+	return BLOCK_TRACE(record) && (record ^ place_of(address, shift)) >> 28;
+}
+
+/* The page has no windows yet, or too wide ones. */
+static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trace, unsigned wanted)
+{
+	uint64_t *slot = page_at(address);
+	unsigned shift = wanted;
+	uint32_t *window;
+
+	if (address >> ADDRESS_BITS || !may_map())
+		return lose();
+	if ((!slot && !(slot = make_region(address))) || !settle(slot, wanted))
+		return refuse();
+	window = window_at(address, &shift);
+	store(window, address, shift, trace);
+	return true;
+}
+
+bool blocks_put(uintptr_t address, uint32_t trace)
+{
+	unsigned shift;
+	uint32_t *window = window_at(address, &shift);
+
+	if (unlikely(!window || shift > heap_shift))
+		return put_first(address, trace, heap_shift);
+	if (unlikely(crowded) && occupied(window, address, shift))
+		return lose();
+	store(window, address, shift, trace);
+	return true;
+}
+
+bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing)
+{
+	unsigned shift, wanted = 31 - (unsigned)__builtin_clz(spacing | 1u << WINDOWS_NARROWEST);
+	uint32_t *window = window_at(address, &shift);
+
+	wanted = wanted > WINDOWS_WIDEST ? WINDOWS_WIDEST : wanted;
+	if (unlikely(!window || shift > wanted))
+		return put_first(address, trace, wanted);
+	store(window, address, shift, trace);
+	return true;
+}
+
+static inline uint32_t record_at(uintptr_t address, uint32_t **window)
+{
+	unsigned shift;
+	uint32_t record;
+
+	*window = window_at(address, &shift);
+	if (unlikely(!*window))
+		return BLOCK_NONE;
+	record = __atomic_load_n(*window, __ATOMIC_RELAXED);
+	return unlikely(BLOCK_TRACE(record) == 0 || (record ^ place_of(address, shift)) >> 28) ? BLOCK_NONE : record;
+}
+
+uint32_t blocks_get(uintptr_t address)
+{
+	uint32_t *window;
+
+	return record_at(address, &window) & 0x0fffffff;
+}
+
+uint32_t blocks_take(uintptr_t address)
+{
+	uint32_t *window, record = record_at(address, &window);
+
+	if (record)
+		__atomic_store_n(window, 0, __ATOMIC_RELAXED);
+	return record & 0x0fffffff;
+}
+
+void blocks_put_back(uintptr_t address, uint32_t record)
+{
+	unsigned shift;
+	uint32_t *window = window_at(address, &shift);
+
+	if (window && record)
+		store(window, address, shift, record & 0x0fffffff);
+}
+
+bool blocks_flag(uintptr_t address)
+{
+	uint32_t *window, record = record_at(address, &window);
+
+	if (!record)
+		return false;
+	__atomic_store_n(window, record | BLOCK_CODE, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* @page: its number. */
+static uint64_t page_word(uintptr_t page)
+{
+	uint64_t *slot = page_at(page << PAGE_SHIFT);
+
+	return slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : 0;
+}
+
+/* The next page with windows, from page number @page upward; 0 past the last (the page at 0 is never anybody's heap). */
+static uintptr_t page_from(uintptr_t page)
+{
+	const unsigned bits = REGION_SHIFT - PAGE_SHIFT;
+
+	while (page >> bits < REGIONS) {
+		if (!__atomic_load_n(&regions[page >> bits], __ATOMIC_ACQUIRE))
+			page = ((page >> bits) + 1) << bits;
+		else if (!page_word(page))
+			page++;
+		else
+			return page;
+	}
+	return 0;
+}
+
+void blocks_each(bool (*visit)(void *argument, uintptr_t address, uint32_t record), void *argument)
+{
+	for (uintptr_t page = page_from(0); page; page = page_from(page + 1)) {
+		uint64_t word = page_word(page);
+		unsigned shift = (unsigned)(word & SHIFT_MASK);
+		const uint32_t *records = windows_of(word);
+
+		for (unsigned i = 0; i < windows_count(shift); i++) {
+			uint32_t record = __atomic_load_n(&records[i], __ATOMIC_RELAXED);
+
+			if (BLOCK_TRACE(record) && !visit(argument, address_of(page << PAGE_SHIFT, i, shift, record),
+							  record & 0x0fffffff))
+				return;
+		}
+	}
+}
+
+/* The last block of @page that begins at @address or before it, or 0. */
+static uintptr_t last_in(uintptr_t page, uintptr_t address)
+{
+	uint64_t word = page_word(page);
+	unsigned shift = (unsigned)(word & SHIFT_MASK);
+
+	for (unsigned i = word ? windows_count(shift) : 0; i-- > 0;) {
+		uint32_t record = __atomic_load_n(&windows_of(word)[i], __ATOMIC_RELAXED);
+		uintptr_t start = address_of(page << PAGE_SHIFT, i, shift, record);
+
+		if (BLOCK_TRACE(record) && start <= address)
+			return start;
+	}
+	return 0;
+}
+
+uintptr_t blocks_at_or_before(uintptr_t address, size_t reach)
+{
+	const unsigned bits = REGION_SHIFT - PAGE_SHIFT;
+	uintptr_t least = address > reach ? address - reach : 0, page = address >> PAGE_SHIFT, found;
+
+	if (address >> ADDRESS_BITS)
+		return 0;
+	while (page >= least >> PAGE_SHIFT) {
+		if (!__atomic_load_n(&regions[page >> bits], __ATOMIC_ACQUIRE)) {
+			page = page >> bits << bits;
+		} else {
+			found = last_in(page, address);
+			if (found)
+				return found >= least ? found : 0;
+		}
+		if (page-- == 0)
+			break;
+	}
+	return 0;
+}
+
+void blocks_measure(size_t (*usable)(uintptr_t address))
+{
+	size_of = usable;
+}
+
+size_t blocks_usable(uintptr_t address)
+{
+	return size_of ? size_of(address) : 0;
+}
+
+void blocks_restrict(const char *reason, bool none)
+{
+	if (!restricted) {
+		restricted = reason;
+		nothing = none;
+	}
+}
+
+const char *blocks_state(bool *none)
+{
+	static char text[128];
+	uint64_t missing = blocks_lost();
+
+	*none = nothing;
+	if (restricted || !missing)
+		return restricted;
+	snprintf(text, sizeof(text), "%llu blocks could not be recorded: no memory for the table, or too close together",
+		 (unsigned long long)missing);
+	return text;
+}
+
+uint64_t blocks_lost(void)
+{
+	return __atomic_load_n(&lost, __ATOMIC_RELAXED);
+}
+
+size_t blocks_memory(void)
+{
+	return windows_mapped();
+}
