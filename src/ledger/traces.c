@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "ledger/traces.h"
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include "base/lock.h"
+#include "base/os.h"
+
+#define CHUNK_SHIFT 16u
+#define CHUNK_NODES (1u << CHUNK_SHIFT)
+#define CHUNKS ((TRACES_MOST >> CHUNK_SHIFT) + 1)
+#define SLOTS_FIRST (1u << 12)
+#define KINDS 3u
+#define EPOCHS 512u                 /* 8 of 100 ms, then each an eighth longer than all before: 512 are never reached */
+#define EPOCH_LEAST_NS 100000000u
+
+/* A leaf hangs under most nodes that have been allocated from, and is asked for at every allocation there: @leaf is the latest. */
+struct node {
+	uint64_t key;
+	uint32_t parent;
+	uint32_t leaf;
+};
+
+/* A slot: five bits of hash above the id; 0 is free. Half full at most; nothing is ever removed. */
+struct slots {
+	unsigned shift;   /* 64 - log2 of their number */
+	uint32_t used;
+	size_t size;      /* bytes of the mapping */
+	uint32_t slot[];
+};
+
+static struct lock lock;
+/* Of the thread that forks: a fork out of a signal handler that interrupted an insertion finds the lock its own. */
+static __thread bool held __attribute__((tls_model("initial-exec")));
+
+/* Nodes 1 to 3 are always there: the leaves of a stack that is not known, for when there is no memory for others. */
+static struct node first[CHUNK_NODES];
+static struct node *chunks[CHUNKS] = { first };
+static uint32_t count = 1 + KINDS;
+static struct slots *table;
+static uint64_t lost;
+
+static uint64_t epoch_start[EPOCHS];
+static uint32_t epoch;
+
+static inline struct node *node_at(uint32_t id)
+{
+	return &__atomic_load_n(&chunks[id >> CHUNK_SHIFT], __ATOMIC_RELAXED)[id & (CHUNK_NODES - 1)];
+}
+
+static inline uint64_t hash_of(uint32_t parent, uint64_t key)
+{
+	uint64_t mixed = (key ^ (uint64_t)parent * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93);
+
+	/* The upper bits choose the slot and must depend on all of the key; its own upper bits move no lower one. */
+	return (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
+}
+
+static inline uint32_t tagged(uint64_t hash, uint32_t id)
+{
+	return (uint32_t)hash << 27 | id;
+}
+
+/* TRACE_ROOT: none. */
+static inline uint32_t find(uint64_t hash, uint32_t parent, uint64_t key)
+{
+	const struct slots *slots = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+	uint32_t mask, slot;
+
+	if (unlikely(!slots))
+		return TRACE_ROOT;
+	mask = (uint32_t)(UINT64_MAX >> slots->shift);
+	for (uint32_t i = (uint32_t)(hash >> slots->shift); (slot = __atomic_load_n(&slots->slot[i], __ATOMIC_ACQUIRE));
+	     i = (i + 1) & mask) {
+		const struct node *node = node_at(slot & TRACES_MOST);
+
+		if (((slot ^ tagged(hash, 0)) >> 27) == 0 && node->parent == parent && node->key == key)
+			return slot & TRACES_MOST;
+	}
+	return TRACE_ROOT;
+}
+
+static void *map(size_t size)
+{
+	void *memory = os_map(size);
+
+	if (memory)
+		os_call(SYS_madvise, (long)memory, (long)size, MADV_DONTDUMP, 0, 0, 0);
+	return memory;
+}
+
+static void put(struct slots *slots, uint32_t id)
+{
+	const struct node *node = node_at(id);
+	uint64_t hash = hash_of(node->parent, node->key);
+	uint32_t mask = (uint32_t)(UINT64_MAX >> slots->shift), i = (uint32_t)(hash >> slots->shift);
+
+	while (slots->slot[i])
+		i = (i + 1) & mask;
+	__atomic_store_n(&slots->slot[i], tagged(hash, id), __ATOMIC_RELEASE);
+	slots->used++;
+}
+
+/* Room for one more. A reader may be in the old slots: they stay mapped, but as nothing but zeros, so that it misses, comes for the lock and
+ * looks again. */
+static bool reserve(void)
+{
+	struct slots *old = table, *grown;
+	uint64_t number = old ? (UINT64_MAX >> old->shift) + 1 : SLOTS_FIRST / 2;
+	size_t size;
+
+	if (old && (uint64_t)old->used * 2 < number)
+		return true;
+	number *= 2;
+	size = offsetof(struct slots, slot) + number * sizeof(uint32_t);
+	grown = map(size);
+	if (!grown)
+		return false;
+	grown->size = size;
+	grown->shift = (unsigned)__builtin_clzll(number) + 1;
+	for (uint64_t i = 0; old && i <= UINT64_MAX >> old->shift; i++) {
+		if (old->slot[i])
+			put(grown, old->slot[i] & TRACES_MOST);
+	}
+	__atomic_store_n(&table, grown, __ATOMIC_RELEASE);
+	if (old && old->size > 8192)
+		os_call(SYS_madvise, (long)((char *)old + 4096), (long)(old->size - 4096), MADV_DONTNEED, 0, 0, 0);
+	return true;
+}
+
+/* With the lock. Return: TRACE_ROOT without memory. */
+static uint32_t insert(uint32_t parent, uint64_t key)
+{
+	uint32_t id = count;
+	struct node *node;
+
+	if (id > TRACES_MOST || !reserve())
+		return TRACE_ROOT;
+	if (!chunks[id >> CHUNK_SHIFT]) {
+		struct node *chunk = map(sizeof(first));
+
+		if (!chunk)
+			return TRACE_ROOT;
+		__atomic_store_n(&chunks[id >> CHUNK_SHIFT], chunk, __ATOMIC_RELEASE);
+	}
+	node = node_at(id);
+	node->key = key;
+	node->parent = parent;
+	__atomic_store_n(&count, id + 1, __ATOMIC_RELEASE);
+	put(table, id);
+	return id;
+}
+
+static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t parent, uint64_t key)
+{
+	uint32_t id = TRACE_ROOT;
+
+	if (lock_take(&lock)) {
+		id = find(hash, parent, key);
+		if (id == TRACE_ROOT)
+			id = insert(parent, key);
+		lock_release(&lock);
+	}
+	if (id == TRACE_ROOT)
+		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+	return id;
+}
+
+static inline uint32_t child(uint32_t parent, uint64_t key)
+{
+	uint64_t hash = hash_of(parent, key);
+	uint32_t id = find(hash, parent, key);
+
+	return likely(id != TRACE_ROOT) ? id : child_new(hash, parent, key);
+}
+
+uint32_t traces_child(uint32_t parent, uint64_t key)
+{
+	uint32_t id = child(parent, key);
+
+	return likely(id != TRACE_ROOT) ? id : parent;
+}
+
+static __attribute__((noinline)) uint32_t leaf_new(uint32_t id, enum trace_kind kind, uint64_t key)
+{
+	uint32_t leaf = child(id, key);
+
+	if (leaf == TRACE_ROOT)
+		return 1 + kind;
+	__atomic_store_n(&node_at(id)->leaf, leaf, __ATOMIC_RELAXED);
+	return leaf;
+}
+
+uint32_t traces_leaf(uint32_t id, enum trace_kind kind)
+{
+	uint64_t key = trace_leaf(kind, traces_epoch());
+	uint32_t leaf = __atomic_load_n(&node_at(id)->leaf, __ATOMIC_RELAXED);
+
+	if (likely(leaf != TRACE_ROOT && node_at(leaf)->key == key))
+		return leaf;
+	return leaf_new(id, kind, key);
+}
+
+uint32_t traces_parent(uint32_t id)
+{
+	return node_at(id)->parent;
+}
+
+uint64_t traces_key(uint32_t id)
+{
+	return id - 1 < KINDS ? trace_leaf((enum trace_kind)(id - 1), 0) : node_at(id)->key;
+}
+
+uint32_t traces_count(void)
+{
+	return __atomic_load_n(&count, __ATOMIC_ACQUIRE);
+}
+
+uint64_t traces_lost(void)
+{
+	return __atomic_load_n(&lost, __ATOMIC_RELAXED);
+}
+
+uint32_t traces_epoch(void)
+{
+	return __atomic_load_n(&epoch, __ATOMIC_RELAXED);
+}
+
+uint64_t traces_epoch_ns(uint32_t number)
+{
+	return number < EPOCHS ? __atomic_load_n(&epoch_start[number], __ATOMIC_RELAXED) : 0;
+}
+
+void traces_tick(void)
+{
+	uint64_t now = os_monotonic_ns(), start = traces_epoch_ns(0), least, none = 0;
+	uint32_t current = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
+
+	if (!start) {
+		__atomic_compare_exchange_n(&epoch_start[0], &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		return;
+	}
+	least = (now - start) / 8 > EPOCH_LEAST_NS ? (now - start) / 8 : EPOCH_LEAST_NS;
+	if (current + 1 >= EPOCHS || (int64_t)(now - traces_epoch_ns(current)) < (int64_t)least)
+		return;
+	/* Two threads may both find it due: one of them writes down when, and only then it is the current one. */
+	if (__atomic_compare_exchange_n(&epoch_start[current + 1], &none, now, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		__atomic_store_n(&epoch, current + 1, __ATOMIC_RELEASE);
+}
+
+void traces_prepare(void)
+{
+	held = lock_take(&lock);
+}
+
+void traces_parent_process(void)
+{
+	if (held)
+		lock_release(&lock);
+	held = false;
+}
+
+void traces_child_process(void)
+{
+	held = false;
+	lock_reset(&lock);
+}
+
+void traces_thaw(void)
+{
+	lock_reset(&lock);
+}
