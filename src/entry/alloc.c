@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In the host each function is one predictable branch and the real call. Early on, and wherever blocks of the frozen
- * copy's heap can turn up, the way leads through the *_special functions.
+ * In the host each function is one predictable branch, the real call, and one event for the record: after it where a block comes, before it
+ * where one goes. Early on, and wherever blocks of the frozen copy's heap can turn up, the way leads through the *_special
+ * functions, which record nothing.
  */
 #define _GNU_SOURCE
 #include "entry/alloc.h"
@@ -13,6 +14,8 @@
 #include <string.h>
 #include "base/os.h"
 #include "entry/export.h"
+#include "entry/record.h"
+#include "ledger/blocks.h"
 #include "snapshot/freeze.h"
 #include "snapshot/bump.h"
 
@@ -52,7 +55,6 @@ static size_t early_size(const void *block)
 	X(void *, malloc, (size_t size), (size), early_alloc(size)) \
 	X(void *, calloc, (size_t count, size_t size), (count, size), early_alloc(size ? count * size : 0)) \
 	X(void *, realloc, (void *block, size_t size), (block, size), block ? NULL : early_alloc(size)) \
-	X(void *, reallocarray, (void *block, size_t count, size_t size), (block, count, size), NULL) \
 	X(void *, memalign, (size_t alignment, size_t size), (alignment, size), NULL) \
 	X(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), NULL) \
 	X(int, posix_memalign, (void **block, size_t alignment, size_t size), (block, alignment, size), ENOMEM) \
@@ -83,17 +85,6 @@ static size_t (*host_size)(void *block);
 static void (*host_free)(void *block) = own_free;
 
 /* Where the libc has no such function (musl: pvalloc). */
-static void *reallocarray_plain(void *block, size_t count, size_t size)
-{
-	size_t bytes;
-
-	if (__builtin_mul_overflow(count, size, &bytes)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return real.realloc(block, bytes);
-}
-
 static void *memalign_plain(size_t alignment, size_t size)
 {
 	return real.aligned_alloc(alignment, size);
@@ -107,6 +98,24 @@ static void *valloc_plain(size_t size)
 static void *pvalloc_plain(size_t size)
 {
 	return size > SIZE_MAX - PAGE ? NULL : real.memalign(PAGE, (size + PAGE - 1) & ~(PAGE - 1));
+}
+
+static size_t usable(uintptr_t address)
+{
+	return real.malloc_usable_size((void *)address);
+}
+
+/* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's slots, jemalloc
+ * and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare enough to be lost. */
+static unsigned spacing(void)
+{
+	void *version = dlsym(RTLD_NEXT, "gnu_get_libc_version");
+	Dl_info libc, allocator;
+
+	if (version && dladdr(version, &libc) && dladdr((void *)real.malloc, &allocator) &&
+	    libc.dli_fbase == allocator.dli_fbase)
+		return 32;
+	return version ? 8 : 16;
 }
 
 /* Return: false if the call comes from the look-up itself. Several threads may do it at once: same results. */
@@ -129,11 +138,11 @@ static bool resolve(void)
 		real.valloc = valloc_plain;
 	if (real.pvalloc == pvalloc_first)
 		real.pvalloc = pvalloc_plain;
-	if (real.reallocarray == reallocarray_first)
-		real.reallocarray = reallocarray_plain;
 	/* A host that brings its own allocator brings the size of its blocks too. (Not so for forwarding: who comes
 	 * before this library may itself forward to us.) */
 	host_size = real.malloc_usable_size;
+	blocks_init(spacing());
+	blocks_measure(usable);
 	if (!alloc_in_use()) {
 		if ((found = dlsym(RTLD_DEFAULT, "malloc_usable_size")))
 			host_size = (size_t (*)(void *))found;
@@ -255,46 +264,83 @@ static size_t power_of_two(size_t alignment)
 	return power;
 }
 
+/* The event of a new block: @frame is the wrapper's own. */
+#define BORN(block) record_put(block, __builtin_frame_address(0))
+
 EXPORT void *malloc(size_t size)
 {
+	void *block;
+
 	if (unlikely(freeze_mode))
 		return malloc_special(size);
-	return real.malloc(size);
+	block = real.malloc(size);
+	BORN(block);
+	return block;
 }
 
 EXPORT void *calloc(size_t count, size_t size)
 {
+	void *block;
+
 	if (unlikely(freeze_mode))
 		return calloc_special(count, size);
-	return real.calloc(count, size);
+	block = real.calloc(count, size);
+	BORN(block);
+	return block;
+}
+
+/* Did a realloc to @size bytes that gave NULL leave the block as it was? glibc frees where 0 bytes are asked for. */
+static bool stayed(size_t size)
+{
+#ifdef __GLIBC__
+	return size != 0;
+#else
+	(void)size;
+	return true;
+#endif
+}
+
+static inline __attribute__((always_inline)) void *move(void *block, size_t size, const void *frame)
+{
+	uint32_t record = record_take(block);
+	void *moved = real.realloc(block, size);
+
+	if (likely(moved))
+		record_put(moved, frame);
+	else if (stayed(size))
+		record_put_back(block, record);
+	return moved;
 }
 
 EXPORT void *realloc(void *block, size_t size)
 {
 	if (unlikely(freeze_mode || early_owns(block)))
 		return realloc_special(block, size);
-	return real.realloc(block, size);
+	return move(block, size, __builtin_frame_address(0));
 }
 
+/* Not libc's own, which comes back through the realloc above. */
 EXPORT void *reallocarray(void *block, size_t count, size_t size)
 {
 	size_t bytes;
 
-	if (likely(!freeze_mode && !early_owns(block)))
-		return real.reallocarray(block, count, size);
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return realloc_special(block, bytes);
+	if (unlikely(freeze_mode || early_owns(block)))
+		return realloc_special(block, bytes);
+	return move(block, bytes, __builtin_frame_address(0));
 }
 
 EXPORT void free(void *block)
 {
-	if (unlikely(freeze_mode || early_owns(block)))
+	if (unlikely(freeze_mode || early_owns(block))) {
 		free_special(block);
-	else
-		real.free(block);
+		return;
+	}
+	record_take(block);
+	real.free(block);
 }
 
 /* No libc of today has these (cfree: none of tomorrow): as if they were free, the host's own if it has one. */
@@ -317,24 +363,30 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 
 EXPORT void *memalign(size_t alignment, size_t size)
 {
+	void *block;
+
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size, power_of_two(alignment), false);
-	return real.memalign(alignment, size);
+	block = real.memalign(alignment, size);
+	BORN(block);
+	return block;
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
+	void *block;
+
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size, power_of_two(alignment), false);
-	return real.aligned_alloc(alignment, size);
+	block = real.aligned_alloc(alignment, size);
+	BORN(block);
+	return block;
 }
 
-EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
+static int posix_memalign_special(void **result, size_t alignment, size_t size)
 {
 	void *block;
 
-	if (likely(!freeze_mode) || !freeze_inside())
-		return real.posix_memalign(result, alignment, size);
 	if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0)
 		return EINVAL;
 	block = bump_alloc(size, power_of_two(alignment), false);
@@ -344,18 +396,38 @@ EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	return 0;
 }
 
+EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
+{
+	int error;
+
+	if (unlikely(freeze_mode) && freeze_inside())
+		return posix_memalign_special(result, alignment, size);
+	error = real.posix_memalign(result, alignment, size);
+	if (error == 0)
+		BORN(*result);
+	return error;
+}
+
 EXPORT void *valloc(size_t size)
 {
+	void *block;
+
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size, PAGE, false);
-	return real.valloc(size);
+	block = real.valloc(size);
+	BORN(block);
+	return block;
 }
 
 EXPORT void *pvalloc(size_t size)
 {
+	void *block;
+
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size > SIZE_MAX - PAGE ? size : (size + PAGE - 1) & ~(PAGE - 1), PAGE, false);
-	return real.pvalloc(size);
+	block = real.pvalloc(size);
+	BORN(block);
+	return block;
 }
 
 EXPORT size_t malloc_usable_size(void *block)

@@ -18,6 +18,7 @@
 #include "native/handlers.h"
 #include "native/modules.h"
 #include "native/threads.h"
+#include "native/trace.h"
 #include "native/unwind.h"
 #include "python/attach.h"
 #include "snapshot/snapshot.h"
@@ -68,6 +69,7 @@ static void prepare_fork(void)
 	if (locked) {
 		interpreter = python_fork_interpreter();
 		forks_before(interpreter);
+		trace_prepare();
 		unwind_prepare();
 		modules_prepare();
 		ledger_prepare();
@@ -83,6 +85,7 @@ static void fork_in_parent(void)
 		ledger_parent();
 		modules_parent();
 		unwind_parent();
+		trace_parent();
 		forks_parent(interpreter);
 	}
 	marks_pass(0, PHASE_PARENT);
@@ -97,6 +100,7 @@ static void fork_in_child(void)
 	modules_child();
 	unwind_child();
 	marks_child();
+	trace_child();
 	process = os_getpid();
 	forks_child(interpreter);
 	python_child(interpreter);
@@ -289,6 +293,9 @@ static void finalize(uintptr_t handle, uintptr_t caller)
 	struct closing closing = { .handle = handle, .at = forks_native() };
 
 	closing.module = modules_finalize(handle);
+	/* After this nothing of the module runs but its destructors; at exit they all do, and nobody leaves. */
+	if (!modules_exiting())
+		trace_unloading();
 	registrations_finalize(handle, forking > 0);
 	if (forking > 0 && !modules_exiting()) {
 		modules_refresh();

@@ -6,8 +6,11 @@
 #include "entry/exec.h"
 #include "entry/exit.h"
 #include "entry/leave.h"
+#include "entry/record.h"
 #include "native/modules.h"
+#include "native/trace.h"
 #include "python/attach.h"
+#include "python/objects.h"
 #include "snapshot/snapshot.h"
 
 #include <errno.h>
@@ -19,6 +22,15 @@ static void python_at_exit(void)
 	snapshot_take(TRIGGER_EXIT, NULL);
 }
 
+static void allocations_init(void)
+{
+	bool objects = options.alloc == ALLOC_ALL || options.alloc == ALLOC_PYTHON;
+
+	trace_init((unsigned)options.frames);
+	objects_configure(objects, options.alloc == ALLOC_ALL ? trace_here : NULL, record_before, record_after);
+	record_init();
+}
+
 static __attribute__((constructor)) void start(void)
 {
 	int saved = errno;
@@ -28,7 +40,9 @@ static __attribute__((constructor)) void start(void)
 	modules_refresh();
 	atfork_init();
 	snapshot_init();
+	allocations_init();
 	python_init(python_at_exit);
+	trace_stop_at(objects_evaluator());
 	exec_init();
 	leave_init();
 	exit_init();

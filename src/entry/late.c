@@ -12,7 +12,9 @@
 #include <string.h>
 #include "entry/export.h"
 #include "native/modules.h"
+#include "native/trace.h"
 #include "python/attach.h"
+#include "python/objects.h"
 #include "snapshot/freeze.h"
 
 static const char *find_library(void)
@@ -38,6 +40,7 @@ void late_look(void)
 		return;
 	__atomic_store_n(&looked, now, __ATOMIC_RELAXED);
 	python_late(find_library());
+	trace_stop_at(objects_evaluator());
 }
 
 EXPORT int pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock)

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "entry/record.h"
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/caller.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "entry/alloc.h"
+#include "ledger/blocks.h"
+#include "ledger/traces.h"
+#include "native/trace.h"
+#include "python/objects.h"
+
+enum mode {
+	MODE_EARLY,    /* the constructor has not run */
+	MODE_ALL,
+	MODE_NATIVE,   /* native frames alone */
+	MODE_SAMPLED,
+	MODE_OFF,
+};
+
+static uint8_t mode = MODE_EARLY;
+
+struct state {
+	uint32_t quiet;   /* calls of record_before without their record_after */
+	uint32_t left;    /* allocations until the clock is looked at */
+	int64_t bytes;    /* sampling: until the next record */
+	uint64_t random;
+};
+static __thread struct state self __attribute__((tls_model("initial-exec")));
+
+/* Exponentially distributed with the mean options.sample: -ln(u) = ln 2 * (64 - log2 of 64 random bits), behind the point Mitchell's
+ * line with a parabola on top (at most 0.008 off). No libm here. */
+static int64_t draw(void)
+{
+	uint64_t bits, fraction, log;
+	unsigned whole;
+
+	if (!self.random)
+		self.random = (os_monotonic_ns() ^ (uintptr_t)&self) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	self.random ^= self.random << 13;
+	self.random ^= self.random >> 7;
+	self.random ^= self.random << 17;
+	bits = self.random * UINT64_C(0x2545f4914f6cdd1d) | 1;
+	whole = 63 - (unsigned)__builtin_clzll(bits);
+	fraction = bits << (63 - whole) << 1 >> 48;                          /* 16 bits behind the point */
+	log = ((uint64_t)whole << 16) + fraction + (fraction * (65536 - fraction) >> 16) * 22560 / 65536;
+	return (int64_t)((double)options.sample * 0.6931471805599453 * (double)(((uint64_t)64 << 16) - log) / 65536) + 1;
+}
+
+/* A thread starts with nothing left: its first allocation draws, and is then asked like any other. */
+static bool sampled(uintptr_t block)
+{
+	int64_t size = (int64_t)blocks_usable(block);
+
+	if (self.bytes == 0)
+		self.bytes = draw();
+	if (self.bytes > size) {
+		self.bytes -= size;
+		return false;
+	}
+	self.bytes = draw();
+	return true;
+}
+
+static __attribute__((noinline)) void tick(void)
+{
+	self.left = RECORD_TICK;
+	traces_tick();
+}
+
+static inline void put(uintptr_t block, uint32_t node)
+{
+	if (unlikely(self.left-- == 0))
+		tick();
+	blocks_put(block, traces_leaf(node, TRACE_MALLOC));
+}
+
+static __attribute__((noinline)) void put_special(uintptr_t block, const struct caller *caller)
+{
+	if (mode == MODE_OFF || (mode == MODE_SAMPLED && !sampled(block)))
+		return;
+	if (self.quiet)
+		put(block, TRACE_ROOT);
+	else if (mode == MODE_EARLY)
+		put(block, traces_child(TRACE_ROOT, trace_native(caller->ip, 0)));
+	else
+		put(block, trace_here(options.alloc == ALLOC_ALL ? objects_trace() : TRACE_ROOT, caller, NULL));
+}
+
+void record_put(void *block, const void *frame)
+{
+	struct caller caller = caller_at(frame);
+
+	if (unlikely(!block))
+		return;
+	if (likely(mode == MODE_ALL && !self.quiet))
+		put((uintptr_t)block, trace_here(objects_trace(), &caller, NULL));
+	else
+		put_special((uintptr_t)block, &caller);
+}
+
+uint32_t record_take(void *block)
+{
+	return blocks_take((uintptr_t)block);
+}
+
+void record_put_back(void *block, uint32_t record)
+{
+	blocks_put_back((uintptr_t)block, record);
+}
+
+void record_before(void)
+{
+	self.quiet++;
+}
+
+void record_after(void)
+{
+	self.quiet--;
+}
+
+static bool drop(void *unused, uintptr_t address, uint32_t record)
+{
+	(void)unused, (void)record;
+	blocks_take(address);
+	return true;
+}
+
+/* Does a malloc of the host's come here? Others may stand before us whom no look-up shows: valgrind changes the code itself. */
+static bool reached(void)
+{
+	void *(*volatile allocate)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+	void (*volatile release)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
+	void *block = allocate ? allocate(1) : NULL;
+	bool seen = blocks_get((uintptr_t)block) != BLOCK_NONE;
+
+	if (release)
+		release(block);
+	return seen;
+}
+
+static const char *foreign_allocator(void)
+{
+	static const char *const sanitizers[] = { "__asan_init", "__hwasan_init", "__msan_init", "__tsan_init", "__lsan_init" };
+
+	for (unsigned i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
+		if (dlsym(RTLD_DEFAULT, sanitizers[i]))
+			return "the program is built with a sanitizer, whose allocator is called instead of this library's";
+	}
+	if (!alloc_in_use())
+		return "the program brings an allocator of its own (as with a static jemalloc or tcmalloc), "
+		       "which is called instead of this library's";
+	return reached() ? NULL : "calls of malloc do not reach this library: valgrind or another tool takes them first";
+}
+
+void record_init(void)
+{
+	const char *foreign;
+
+	traces_tick();
+	if (options.alloc == ALLOC_OFF || options.alloc == ALLOC_PYTHON) {
+		__atomic_store_n(&mode, MODE_OFF, __ATOMIC_RELAXED);
+		blocks_each(drop, NULL);
+		blocks_restrict(options.alloc == ALLOC_OFF ? "switched off (alloc=off)" :
+				"only Python's allocations are recorded (alloc=python)", true);
+		return;
+	}
+	foreign = foreign_allocator();
+	if (foreign)
+		blocks_restrict(foreign, true);
+	else if (options.sample)
+		blocks_restrict("a sample of the blocks is recorded (option sample)", false);
+	__atomic_store_n(&mode, options.sample ? MODE_SAMPLED : options.alloc == ALLOC_NATIVE ? MODE_NATIVE : MODE_ALL,
+			 __ATOMIC_RELAXED);
+}
