@@ -21,6 +21,16 @@ bool lock_take(struct lock *lock)
 	return true;
 }
 
+bool lock_try(struct lock *lock)
+{
+	uint32_t seen = FREE;
+
+	if (!__atomic_compare_exchange_n(&lock->state, &seen, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&lock->owner, (uintptr_t)&guard_depth, __ATOMIC_RELAXED);
+	return true;
+}
+
 void lock_release(struct lock *lock)
 {
 	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);

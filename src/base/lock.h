@@ -16,6 +16,8 @@ struct lock {
 /* lock_take - Return: false if this thread has it already (a signal handler or a nested call: degrade, do not
  * wait). Signal: safe in that sense. errno unchanged. */
 bool lock_take(struct lock *lock);
+/* lock_try - Return: false if anyone has it; never waits. */
+bool lock_try(struct lock *lock);
 void lock_release(struct lock *lock);
 /* lock_reset - in the child of a fork, before anything else: the lock is free again whoever had it. */
 void lock_reset(struct lock *lock);
