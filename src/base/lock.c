@@ -3,43 +3,49 @@
 #include "base/guard.h"
 #include "base/os.h"
 
-enum { FREE, TAKEN, CONTENDED };
+/*
+ * Taking the lock and saying whose it is must be one store: a signal handler that came between the two would wait for its own
+ * thread for ever.
+ */
+#define WAITED UINT64_C(1)
+
+/* The half of the word that changes with every owner and has the bit: that is what the kernel compares. */
+static uint32_t *half(struct lock *lock)
+{
+	return (uint32_t *)&lock->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
 
 bool lock_take(struct lock *lock)
 {
-	uintptr_t self = (uintptr_t)&guard_depth;
-	uint32_t seen = FREE;
+	uint64_t self = (uintptr_t)&guard_depth, seen = 0, wanted = self;
 
-	/* Only this thread itself can have written its own address, so a relaxed read decides. */
-	if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == self)
-		return false;
-	if (!__atomic_compare_exchange_n(&lock->state, &seen, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-		while (__atomic_exchange_n(&lock->state, CONTENDED, __ATOMIC_ACQUIRE) != FREE)
-			os_wait(&lock->state, CONTENDED, UINT64_MAX, false);
+	while (!__atomic_compare_exchange_n(&lock->word, &seen, wanted, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		if ((seen & ~WAITED) == self)
+			return false;
+		if (seen & WAITED || __atomic_compare_exchange_n(&lock->word, &seen, seen | WAITED, false, __ATOMIC_RELAXED,
+								 __ATOMIC_RELAXED))
+			os_wait(half(lock), (uint32_t)(seen | WAITED), UINT64_MAX, false);
+		/* Others may wait too: whoever has waited wakes them in his turn. */
+		wanted = self | WAITED;
+		seen = 0;
 	}
-	__atomic_store_n(&lock->owner, self, __ATOMIC_RELAXED);
 	return true;
 }
 
 bool lock_try(struct lock *lock)
 {
-	uint32_t seen = FREE;
+	uint64_t seen = 0;
 
-	if (!__atomic_compare_exchange_n(&lock->state, &seen, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
-	__atomic_store_n(&lock->owner, (uintptr_t)&guard_depth, __ATOMIC_RELAXED);
-	return true;
+	return __atomic_compare_exchange_n(&lock->word, &seen, (uintptr_t)&guard_depth, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 void lock_release(struct lock *lock)
 {
-	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
-	if (__atomic_exchange_n(&lock->state, FREE, __ATOMIC_RELEASE) == CONTENDED)
-		os_wake(&lock->state, false);
+	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & WAITED)
+		os_wake(half(lock), false);
 }
 
 void lock_reset(struct lock *lock)
 {
-	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&lock->state, FREE, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
 }

@@ -9,8 +9,7 @@
 #include <stdint.h>
 
 struct lock {
-	uint32_t state;  /* 0 free, 1 taken, 2 taken with waiters */
-	uintptr_t owner; /* of whom; 0 while free */
+	uint64_t word;  /* 0 free, else the owner; bit 0: somebody waits */
 };
 
 /* lock_take - Return: false if this thread has it already (a signal handler or a nested call: degrade, do not
