@@ -10,13 +10,14 @@
 #define REGION_SHIFT 30u  /* heap that one table of pages speaks of: 1 GiB in 2 MiB, touched where there is heap */
 #define REGIONS (1u << (ADDRESS_BITS - REGION_SHIFT))
 #define REGION_PAGES (1u << (REGION_SHIFT - PAGE_SHIFT))
+#define GLIBC_SHIFT 5u
 #define RETRY 1024u       /* blocks that go by before mmap is asked again, once it has refused */
 
 /* A page: the address of its windows | their shift; 0 as long as no block began there. */
 #define SHIFT_MASK ((uint64_t)WINDOWS_ALIGNMENT - 1)
 
 static uint64_t *regions[REGIONS];
-static uint8_t heap_shift = 5;
+static uint8_t heap_shift = GLIBC_SHIFT;
 static bool crowded;       /* blocks of the host's malloc can begin closer than the narrowest window is wide */
 static uint64_t lost, refused;
 static size_t (*size_of)(uintptr_t address);
@@ -58,18 +59,16 @@ static inline uint64_t *page_at(uintptr_t address)
 	return likely(region) ? &region[address >> PAGE_SHIFT & (REGION_PAGES - 1)] : NULL;
 }
 
-/* The record's place, or NULL. */
-static inline uint32_t *window_at(uintptr_t address, unsigned *shift)
+static inline uint64_t word_at(uintptr_t address)
 {
-	uint64_t *slot = page_at(address), page;
+	uint64_t *slot = page_at(address);
 
-	if (unlikely(!slot))
-		return NULL;
-	page = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-	if (unlikely(!page))
-		return NULL;
-	*shift = (unsigned)(page & SHIFT_MASK);
-	return windows_of(page) + ((address & PAGE_MASK) >> *shift);
+	return likely(slot) ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : 0;
+}
+
+static inline uint32_t *window_of(uint64_t page, uintptr_t address)
+{
+	return windows_of(page) + ((address & PAGE_MASK) >> (page & SHIFT_MASK));
 }
 
 static bool lose(void)
@@ -145,112 +144,127 @@ static bool settle(uint64_t *slot, unsigned shift)
 	return true;
 }
 
-static inline void store(uint32_t *window, uintptr_t address, unsigned shift, uint32_t record)
+static inline void store(uint64_t page, uintptr_t address, uint32_t record)
 {
-	__atomic_store_n(window, record | place_of(address, shift), __ATOMIC_RELAXED);
+	__atomic_store_n(window_of(page, address), record | place_of(address, (unsigned)(page & SHIFT_MASK)), __ATOMIC_RELAXED);
 }
 
-static bool occupied(const uint32_t *window, uintptr_t address, unsigned shift)
+static bool occupied(uint64_t page, uintptr_t address)
 {
-	uint32_t record = __atomic_load_n(window, __ATOMIC_RELAXED);
+	uint32_t record = __atomic_load_n(window_of(page, address), __ATOMIC_RELAXED);
 
-	return BLOCK_TRACE(record) && (record ^ place_of(address, shift)) >> 28;
+	return BLOCK_TRACE(record) && (record ^ place_of(address, (unsigned)(page & SHIFT_MASK))) >> 28;
 }
 
 /* The page has no windows yet, or too wide ones. */
 static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trace, unsigned wanted)
 {
 	uint64_t *slot = page_at(address);
-	unsigned shift = wanted;
-	uint32_t *window;
 
 	if (address >> ADDRESS_BITS || !may_map())
 		return lose();
 	if ((!slot && !(slot = make_region(address))) || !settle(slot, wanted))
 		return refuse();
-	window = window_at(address, &shift);
-	store(window, address, shift, trace);
+	store(__atomic_load_n(slot, __ATOMIC_ACQUIRE), address, trace);
+	return true;
+}
+
+static __attribute__((noinline)) bool put_other(uintptr_t address, uint32_t trace)
+{
+	uint64_t page = word_at(address);
+
+	if (!page || (page & SHIFT_MASK) > heap_shift)
+		return put_first(address, trace, heap_shift);
+	if (crowded && occupied(page, address))
+		return lose();
+	store(page, address, trace);
 	return true;
 }
 
 bool blocks_put(uintptr_t address, uint32_t trace)
 {
-	unsigned shift;
-	uint32_t *window = window_at(address, &shift);
+	uint64_t page = word_at(address);
 
-	if (unlikely(!window || shift > heap_shift))
-		return put_first(address, trace, heap_shift);
-	if (unlikely(crowded) && occupied(window, address, shift))
-		return lose();
-	store(window, address, shift, trace);
+	/* The way of glibc's own heap, where the compiler knows the shift. */
+	if (unlikely((page & SHIFT_MASK) != GLIBC_SHIFT || heap_shift != GLIBC_SHIFT))
+		return put_other(address, trace);
+	store((page & ~SHIFT_MASK) | GLIBC_SHIFT, address, trace);
 	return true;
 }
 
 bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing)
 {
-	unsigned shift, wanted = 31 - (unsigned)__builtin_clz(spacing | 1u << WINDOWS_NARROWEST);
-	uint32_t *window = window_at(address, &shift);
+	unsigned wanted = 31 - (unsigned)__builtin_clz(spacing | 1u << WINDOWS_NARROWEST);
+	uint64_t page = word_at(address);
 
 	wanted = wanted > WINDOWS_WIDEST ? WINDOWS_WIDEST : wanted;
-	if (unlikely(!window || shift > wanted))
+	if (unlikely(!page || (page & SHIFT_MASK) > wanted))
 		return put_first(address, trace, wanted);
-	store(window, address, shift, trace);
+	store(page, address, trace);
 	return true;
 }
 
-static inline uint32_t record_at(uintptr_t address, uint32_t **window)
+static inline __attribute__((always_inline)) uint32_t record_at(uint64_t page, uintptr_t address)
 {
-	unsigned shift;
-	uint32_t record;
+	uint32_t record = __atomic_load_n(window_of(page, address), __ATOMIC_RELAXED) ^
+			  place_of(address, (unsigned)(page & SHIFT_MASK));
 
-	*window = window_at(address, &shift);
-	if (unlikely(!*window))
-		return BLOCK_NONE;
-	record = __atomic_load_n(*window, __ATOMIC_RELAXED);
-	return unlikely(BLOCK_TRACE(record) == 0 || (record ^ place_of(address, shift)) >> 28) ? BLOCK_NONE : record;
+	/* The place is right if nothing is left of it. */
+	return likely(!(record >> 28)) && BLOCK_TRACE(record) ? record : BLOCK_NONE;
 }
 
 uint32_t blocks_get(uintptr_t address)
 {
-	uint32_t *window;
+	uint64_t page = word_at(address);
 
-	return record_at(address, &window) & 0x0fffffff;
+	return page ? record_at(page, address) : BLOCK_NONE;
+}
+
+static inline __attribute__((always_inline)) uint32_t take(uint64_t page, uintptr_t address)
+{
+	uint32_t record = record_at(page, address);
+
+	if (record)
+		__atomic_store_n(window_of(page, address), 0, __ATOMIC_RELAXED);
+	return record;
+}
+
+static __attribute__((noinline)) uint32_t take_other(uint64_t page, uintptr_t address)
+{
+	return page ? take(page, address) : BLOCK_NONE;
 }
 
 uint32_t blocks_take(uintptr_t address)
 {
-	uint32_t *window, record = record_at(address, &window);
+	uint64_t page = word_at(address);
 
-	if (record)
-		__atomic_store_n(window, 0, __ATOMIC_RELAXED);
-	return record & 0x0fffffff;
+	if (likely((page & SHIFT_MASK) == GLIBC_SHIFT))
+		return take((page & ~SHIFT_MASK) | GLIBC_SHIFT, address);
+	return take_other(page, address);
 }
 
 void blocks_put_back(uintptr_t address, uint32_t record)
 {
-	unsigned shift;
-	uint32_t *window = window_at(address, &shift);
+	uint64_t page = word_at(address);
 
-	if (window && record)
-		store(window, address, shift, record & 0x0fffffff);
+	if (page && record)
+		store(page, address, record);
 }
 
 bool blocks_flag(uintptr_t address)
 {
-	uint32_t *window, record = record_at(address, &window);
+	uint64_t page = word_at(address);
+	uint32_t record = page ? record_at(page, address) : BLOCK_NONE;
 
-	if (!record)
-		return false;
-	__atomic_store_n(window, record | BLOCK_CODE, __ATOMIC_RELAXED);
-	return true;
+	if (record)
+		store(page, address, record | BLOCK_CODE);
+	return record != BLOCK_NONE;
 }
 
 /* @page: its number. */
 static uint64_t page_word(uintptr_t page)
 {
-	uint64_t *slot = page_at(page << PAGE_SHIFT);
-
-	return slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : 0;
+	return word_at(page << PAGE_SHIFT);
 }
 
 /* The next page with windows, from page number @page upward; 0 past the last (the page at 0 is never anybody's heap). */

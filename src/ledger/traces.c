@@ -188,14 +188,14 @@ static __attribute__((noinline)) uint32_t leaf_new(uint32_t id, enum trace_kind 
 
 	if (leaf == TRACE_ROOT)
 		return 1 + kind;
-	__atomic_store_n(&node_at(id)->leaf, leaf, __ATOMIC_RELAXED);
+	__atomic_store_n(&node_at(id)->leaf, leaf, __ATOMIC_RELEASE);
 	return leaf;
 }
 
 uint32_t traces_leaf(uint32_t id, enum trace_kind kind)
 {
 	uint64_t key = trace_leaf(kind, traces_epoch());
-	uint32_t leaf = __atomic_load_n(&node_at(id)->leaf, __ATOMIC_RELAXED);
+	uint32_t leaf = __atomic_load_n(&node_at(id)->leaf, __ATOMIC_ACQUIRE);
 
 	if (likely(leaf != TRACE_ROOT && node_at(leaf)->key == key))
 		return leaf;
