@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The table of live blocks, held against models and against programs that are hard on it.
+
+load common
+
+alloc=${BUILD_ROOT:-}/tests/fixtures/alloc
+
+# hooked [NAME=VALUE...] CMD... - with the copy of the library whose table can be asked.
+hooked() {
+	alone LD_PRELOAD="$alloc/libforkheld_hooked.so" "$@"
+}
+
+# as_without WAY... - odd prints the same without the library, with it, and with the table looking over its shoulder.
+as_without() {
+	local expected
+	run plain "$alloc/odd" "$@"
+	expected=$output
+	[ "$status" -eq 3 ]
+	run preloaded "$alloc/odd" "$@"
+	echo "with: $output"
+	[ "$status" -eq 3 ] && [ "$output" = "$expected" ]
+	run hooked "$alloc/odd" "$@"
+	echo "looking: $output"
+	[ "$status" -eq 3 ] && [ "$output" = "$expected" ]
+}
+
+@test "ten million operations in four threads: no block lost, none made up" {
+	run hooked "$alloc/torture" "${TORTURE_SEED:-1}" "${TORTURE_OPERATIONS:-10000000}" 4
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *": 0 lost, 0 phantom" ]]
+}
+
+@test "signal handlers that allocate in the middle of the library" {
+	run alone LD_PRELOAD="$alloc/libforkheld_hooked.so $alloc/pages.so" "$alloc/torture" 2 200000 4 handlers
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output =~ ,\ [1-9][0-9]*\ interruptions,.*:\ 0\ lost,\ 0\ phantom$ ]]
+}
+
+@test "blocks of constructors that run before the library's" {
+	as_without early
+	[ "$output" = recorded ]
+}
+
+@test "threads with stacks of 16 KiB" {
+	as_without stacks
+}
+
+@test "forks from between busy threads: each child's table is right" {
+	as_without forks
+	[ "$output" = "200 good children" ]
+}
+
+@test "what a vfork's child allocates is its parent's" {
+	as_without vforks
+	[ "$output" = done ]
+}
+
+@test "an address space that ends" {
+	as_without limit
+	run preloaded bash -c "ulimit -v 30000; exec '$alloc/odd' errors"
+	echo "$output"
+	[ "$output" = "99 1 1 1 22 1" ]
+}
+
+@test "a program that has closed all descriptors keeps its numbers" {
+	as_without closed
+	[ "$output" = "first descriptor 0" ]
+}
+
+@test "blocks that come or go unseen" {
+	as_without foreign
+}
+
+@test "a plugin that allocates, loaded and unloaded 200 times" {
+	as_without plugins "$alloc/early_plugin.so"
+	[ "$output" = done ]
+}
+
+@test "refusals and errno are the real function's" {
+	as_without errors
+}
+
+@test "on a signal stack" {
+	as_without signal-stack
+}
+
+@test "switched off, the library notes nothing and the host runs" {
+	run preloaded FORKHELD_OPTIONS=alloc=off "$alloc/odd" forks
+	[ "$status" -eq 3 ] && [ "$output" = "200 good children" ]
+	run hooked FORKHELD_OPTIONS=alloc=off "$alloc/odd" early
+	[ "$output" = "not recorded" ]
+	run hooked FORKHELD_OPTIONS=alloc=python "$alloc/odd" early
+	[ "$output" = "not recorded" ]
+}
