@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the report says of itself: process, snapshot, capabilities. */
 #include <fcntl.h>
-#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 #include "base/options.h"
 #include "base/os.h"
