@@ -4,8 +4,8 @@
 #include "base/os.h"
 
 /*
- * Taking the lock and saying whose it is must be one store: a signal handler that came between the two would wait for its own
- * thread for ever.
+ * Taking the lock and saying whose it is must be one store: a signal handler that came between the two would wait for
+ * its own thread for ever.
  */
 #define WAITED UINT64_C(1)
 
@@ -34,9 +34,9 @@ bool lock_take(struct lock *lock)
 
 bool lock_try(struct lock *lock)
 {
-	uint64_t seen = 0;
+	uint64_t self = (uintptr_t)&guard_depth, seen = 0;
 
-	return __atomic_compare_exchange_n(&lock->word, &seen, (uintptr_t)&guard_depth, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&lock->word, &seen, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 void lock_release(struct lock *lock)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock.h - a futex lock that knows its owner: no libc, re-initialised (never unlocked) in a fork's child. A thread is known by where its
- * thread-local variables lie: no system call, and a thread that is not there any more cannot have the address of one that is.
+ * lock.h - a futex lock that knows its owner: no libc, re-initialised (never unlocked) in a fork's child. A thread is
+ * known by where its thread-local variables lie: no system call, and a thread that is not there any more cannot have
+ * the address of one that is.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In the host each function is one predictable branch, the real call, and one event for the record: after it where a block comes, before it
- * where one goes. Early on, and wherever blocks of the frozen copy's heap can turn up, the way leads through the *_special
- * functions, which record nothing.
+ * In the host each function is one predictable branch, the real call, and one event for the record: after it where a
+ * block comes, before it where one goes. Early on, and wherever blocks of the frozen copy's heap can turn up, the way
+ * leads through the *_special functions, which record nothing.
  */
 #define _GNU_SOURCE
 #include "entry/alloc.h"
@@ -105,8 +105,9 @@ static size_t usable(uintptr_t address)
 	return real.malloc_usable_size((void *)address);
 }
 
-/* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's slots, jemalloc
- * and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare enough to be lost. */
+/* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's
+ * slots, jemalloc and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare
+ * enough to be lost. */
 static unsigned spacing(void)
 {
 	void *version = dlsym(RTLD_NEXT, "gnu_get_libc_version");

@@ -3,8 +3,8 @@
  * atfork.h - libc's fork handlers: every registration passes here, and our own handlers around each fork.
  *
  * The whole fork protocol: our three handlers are registered before any other, so that our prepare handler runs last
- * and takes the locks (traces of allocations, unwind, modules, ledger, in this order) when no host code runs any more until the fork, and our
- * parent and child handlers run first and give them back (parent) or forget them (child).
+ * and takes the locks (traces of allocations, unwind, modules, ledger, in this order) when no host code runs any more
+ * until the fork, and our parent and child handlers run first and give them back (parent) or forget them (child).
  */
 #ifndef ENTRY_ATFORK_H
 #define ENTRY_ATFORK_H

@@ -31,8 +31,8 @@ struct state {
 };
 static __thread struct state self __attribute__((tls_model("initial-exec")));
 
-/* Exponentially distributed with the mean options.sample: -ln(u) = ln 2 * (64 - log2 of 64 random bits), behind the point Mitchell's
- * line with a parabola on top (at most 0.008 off). No libm here. */
+/* Exponentially distributed with the mean options.sample: -ln(u) = ln 2 * (64 - log2 of 64 random bits), behind the
+ * point Mitchell's line with a parabola on top (at most 0.008 off). No libm here. */
 static int64_t draw(void)
 {
 	uint64_t bits, fraction, log;
@@ -129,7 +129,8 @@ static bool drop(void *unused, uintptr_t address, uint32_t record)
 	return true;
 }
 
-/* Does a malloc of the host's come here? Others may stand before us whom no look-up shows: valgrind changes the code itself. */
+/* Does a malloc of the host's come here? Others may stand before us whom no look-up shows: valgrind changes the code
+ * itself. */
 static bool reached(void)
 {
 	void *(*volatile allocate)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
@@ -144,7 +145,9 @@ static bool reached(void)
 
 static const char *foreign_allocator(void)
 {
-	static const char *const sanitizers[] = { "__asan_init", "__hwasan_init", "__msan_init", "__tsan_init", "__lsan_init" };
+	static const char *const sanitizers[] = {
+		"__asan_init", "__hwasan_init", "__msan_init", "__tsan_init", "__lsan_init"
+	};
 
 	for (unsigned i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
 		if (dlsym(RTLD_DEFAULT, sanitizers[i]))

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record.h - an allocation of the host's becomes a record: who called (native/trace.h, python/objects.h) and when, as a leaf of the
- * call tree, under the block's address. The malloc family's wrappers call this and nothing else.
+ * record.h - an allocation of the host's becomes a record: who called (native/trace.h, python/objects.h) and when, as
+ * a leaf of the call tree, under the block's address. The malloc family's wrappers call this and nothing else.
  *
- * Order, so that no other thread ever sees a record that is not its block's: a record is put after the real allocation and
- * taken before the real free. A realloc takes first; what it took goes back if the real one fails.
+ * Order, so that no other thread ever sees a record that is not its block's: a record is put after the real
+ * allocation and taken before the real free. A realloc takes first; what it took goes back if the real one fails.
  *
- * Sampling (option sample=S, mean bytes between two recorded allocations): bytes allocated pass by as a Poisson process, so a block of
- * u usable bytes is recorded with probability p = 1 - exp(-u / S), whatever came before. A reader scales by 1 / p: one record
- * stands for 1 / p blocks and u / p bytes.
+ * Sampling (option sample=S, mean bytes between two recorded allocations): bytes allocated pass by as a Poisson
+ * process, so a block of u usable bytes is recorded with probability p = 1 - exp(-u / S), whatever came before. A
+ * reader scales by 1 / p: one record stands for 1 / p blocks and u / p bytes.
  *
- * The age of a record is looked at every RECORD_TICK allocations of a thread: of a process that was idle, a thread's first
- * few blocks afterwards may be taken for older than they are.
+ * The age of a record is looked at every RECORD_TICK allocations of a thread: of a process that was idle, a thread's
+ * first few blocks afterwards may be taken for older than they are.
  */
 #ifndef ENTRY_RECORD_H
 #define ENTRY_RECORD_H
@@ -19,8 +19,8 @@
 
 #define RECORD_TICK 256u
 
-/* record_init - in the constructor, after options_init and trace_init. Until then blocks are recorded with their caller alone. What will not be
- * recorded, and why, goes to blocks_restrict. */
+/* record_init - in the constructor, after options_init and trace_init. Until then blocks are recorded with their
+ * caller alone. What will not be recorded, and why, goes to blocks_restrict. */
 void record_init(void);
 
 /* record_put - @block has been allocated: @frame as for caller_at (base/caller.h). @block NULL: nothing happens.
@@ -30,8 +30,8 @@ void record_put(void *block, const void *frame);
 uint32_t record_take(void *block);
 void record_put_back(void *block, uint32_t record);
 
-/* record_before, record_after - around what CPython's allocator does for a block that gets a record of its own: the malloc below
- * it is noted, in case that it serves something else, but not traced. They nest, in one thread. */
+/* record_before, record_after - around what CPython's allocator does for a block that gets a record of its own: the
+ * malloc below it is noted, in case that it serves something else, but not traced. They nest, in one thread. */
 void record_before(void);
 void record_after(void);
 

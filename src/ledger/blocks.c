@@ -120,8 +120,8 @@ static void copy_records(uint64_t from, uint32_t *to, unsigned shift)
 }
 
 /*
- * The page gets windows of @shift, or keeps narrower ones. Where it has wider ones, they are of an allocator that had the page for
- * itself: this caller, or one that has given it back. So nobody else writes to them while they are copied.
+ * The page gets windows of @shift, or keeps narrower ones. Where it has wider ones, they are of an allocator that had
+ * the page for itself: this caller, or one that has given it back. So nobody else writes to them while they are copied.
  */
 static bool settle(uint64_t *slot, unsigned shift)
 {
@@ -134,7 +134,8 @@ static bool settle(uint64_t *slot, unsigned shift)
 			return false;
 		if (page)
 			copy_records(page, made, shift);
-		if (__atomic_compare_exchange_n(slot, &page, (uintptr_t)made | shift, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		if (__atomic_compare_exchange_n(slot, &page, (uintptr_t)made | shift, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE)) {
 			if (page)
 				windows_reuse(windows_of(page), (unsigned)(page & SHIFT_MASK));
 			break;
@@ -146,7 +147,9 @@ static bool settle(uint64_t *slot, unsigned shift)
 
 static inline void store(uint64_t page, uintptr_t address, uint32_t record)
 {
-	__atomic_store_n(window_of(page, address), record | place_of(address, (unsigned)(page & SHIFT_MASK)), __ATOMIC_RELAXED);
+	uint32_t place = place_of(address, (unsigned)(page & SHIFT_MASK));
+
+	__atomic_store_n(window_of(page, address), record | place, __ATOMIC_RELAXED);
 }
 
 static bool occupied(uint64_t page, uintptr_t address)
@@ -267,7 +270,8 @@ static uint64_t page_word(uintptr_t page)
 	return word_at(page << PAGE_SHIFT);
 }
 
-/* The next page with windows, from page number @page upward; 0 past the last (the page at 0 is never anybody's heap). */
+/* The next page with windows, from page number @page upward; 0 past the last (the page at 0 is never anybody's heap).
+ *  */
 static uintptr_t page_from(uintptr_t page)
 {
 	const unsigned bits = REGION_SHIFT - PAGE_SHIFT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger's lock and its part of the fork protocol. The call tree has a lock of its own, taken after this one: allocations do not wait for
- * registrations. The live blocks have none. */
+/* The ledger's lock and its part of the fork protocol. The call tree has a lock of its own, taken after this one:
+ * allocations do not wait for registrations. The live blocks have none. */
 #include "ledger/internal.h"
 #include "ledger/registrations.h"
 #include "ledger/traces.h"

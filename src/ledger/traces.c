@@ -15,7 +15,8 @@
 #define EPOCHS 512u                 /* 8 of 100 ms, then each an eighth longer than all before: 512 are never reached */
 #define EPOCH_LEAST_NS 100000000u
 
-/* A leaf hangs under most nodes that have been allocated from, and is asked for at every allocation there: @leaf is the latest. */
+/* A leaf hangs under most nodes that have been allocated from, and is asked for at every allocation there: @leaf is
+ * the latest. */
 struct node {
 	uint64_t key;
 	uint32_t parent;
@@ -102,8 +103,8 @@ static void put(struct slots *slots, uint32_t id)
 	slots->used++;
 }
 
-/* Room for one more. A reader may be in the old slots: they stay mapped, but as nothing but zeros, so that it misses, comes for the lock and
- * looks again. */
+/* Room for one more. A reader may be in the old slots: they stay mapped, but as nothing but zeros, so that it misses,
+ * comes for the lock and looks again. */
 static bool reserve(void)
 {
 	struct slots *old = table, *grown;

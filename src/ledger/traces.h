@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * traces.h - the call tree of allocations. A node is a frame and its parent (the frame that called it), so that stacks
- * share what they have in common; a stack is the path from a node to the root. Node 0 is the root: no frame, and "not known".
+ * share what they have in common; a stack is the path from a node to the root. Node 0 is the root: no frame, and "not
+ * known".
  *
  * Frames stand as found, in 64 bits; what they mean is asked when a report is written. Below the innermost frame stands
  * one node more, the leaf: what kind of memory was allocated and when. A block's record is the id of a leaf.
@@ -34,9 +35,9 @@ static inline uint64_t trace_leaf(enum trace_kind kind, uint32_t epoch)
 }
 static inline enum trace_tag trace_tag(uint64_t key) { return (enum trace_tag)(key >> 62); }
 
-/* traces_child - the node for @key under @parent, made on first sight. A call that interrupts another in the same thread, or
- * finds no memory, gets @parent back (counted: traces_lost). Thread: any; a known node is found without a lock. Signal:
- * safe in that sense. Fork: safe (traces_child_process). errno unchanged. */
+/* traces_child - the node for @key under @parent, made on first sight. A call that interrupts another in the same
+ * thread, or finds no memory, gets @parent back (counted: traces_lost). Thread: any; a known node is found without a
+ * lock. Signal: safe in that sense. Fork: safe (traces_child_process). errno unchanged. */
 uint32_t traces_child(uint32_t parent, uint64_t key);
 
 /* traces_leaf - the leaf of @kind under @node in the current epoch. */
@@ -50,8 +51,9 @@ uint32_t traces_count(void);
 uint64_t traces_lost(void);
 
 /* Epochs: age without a clock in every record. An epoch lasts an eighth of the process's age, at least 100 ms.
- * traces_epoch - the current one; a plain load. traces_tick - called every few thousand allocations and on slow paths: looks at
- * the clock and begins a new epoch where one is due. traces_epoch_ns - CLOCK_MONOTONIC at which @epoch began. */
+ * traces_epoch - the current one; a plain load. traces_tick - called every few thousand allocations and on slow
+ * paths: looks at the clock and begins a new epoch where one is due. traces_epoch_ns - CLOCK_MONOTONIC at which
+ * @epoch began. */
 uint32_t traces_epoch(void);
 void traces_tick(void);
 uint64_t traces_epoch_ns(uint32_t epoch);

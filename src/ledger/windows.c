@@ -13,11 +13,12 @@
 #define LEFT_MASK (((uint64_t)1 << LEFT_BITS) - 1)
 #define CLASSES (WINDOWS_WIDEST - WINDOWS_NARROWEST + 1)
 
-/* One word, so that one compare-and-swap takes a piece: address / 64 of the free rest of a chunk, and how many units it has. */
+/* One word, so that one compare-and-swap takes a piece: address / 64 of the free rest of a chunk, and how many units
+ * it has. */
 static uint64_t rest;
 
-/* Arrays given back, a stack for each class: address / 64 above, below it a count of changes, against a pop that slept while the
- * same array went and came back. */
+/* Arrays given back, a stack for each class: address / 64 above, below it a count of changes, against a pop that
+ * slept while the same array went and came back. */
 static uint64_t given_back[CLASSES];
 static size_t mapped;
 
@@ -94,7 +95,8 @@ static bool refill(uint64_t seen)
 		chunk = windows_map(size = CHUNK_FIRST, 0);
 	if (!chunk)
 		return false;
-	if (!__atomic_compare_exchange_n(&rest, &seen, packed(chunk, size / UNIT), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&rest, &seen, packed(chunk, size / UNIT), false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
 		windows_unmap(chunk, size);
 	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of live blocks: against a model, with windows of every width, with many threads in one page, without memory. */
+/* The table of live blocks: against a model, with windows of every width, with many threads in one page, without
+ * memory. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
