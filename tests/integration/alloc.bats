@@ -95,3 +95,19 @@ as_without() {
 	run hooked FORKHELD_OPTIONS=alloc=python "$alloc/odd" early
 	[ "$output" = "not recorded" ]
 }
+
+@test "sampling: a block is recorded as often as its size says" {
+	run hooked "$alloc/odd" sample
+	[ "$output" = all ]
+	run hooked FORKHELD_OPTIONS=sample=1000 "$alloc/odd" sample
+	[ "$output" = "a tenth" ]
+}
+
+@test "under valgrind, which takes malloc for itself, the host runs" {
+	command -v valgrind >/dev/null || skip "no valgrind"
+	run alone LD_PRELOAD="$FORKHELD_LIB" FORKHELD_OUTPUT="$BATS_TEST_TMPDIR/%e.json" valgrind -q --error-exitcode=9 \
+		sqlite3 :memory: "create table t(x); insert into t values (6), (7); select sum(x) from t"
+	echo "$output"
+	[ "$status" -eq 0 ] && [ "$output" = 13 ]
+	[ -s sqlite3.json ]
+}
