@@ -110,13 +110,17 @@ static size_t usable(uintptr_t address)
  * enough to be lost. */
 static unsigned spacing(void)
 {
+#ifdef __GLIBC__
 	void *version = dlsym(RTLD_NEXT, "gnu_get_libc_version");
 	Dl_info libc, allocator;
 
 	if (version && dladdr(version, &libc) && dladdr((void *)real.malloc, &allocator) &&
 	    libc.dli_fbase == allocator.dli_fbase)
 		return 32;
-	return version ? 8 : 16;
+	return 8;
+#else
+	return 16;
+#endif
 }
 
 /* Return: false if the call comes from the look-up itself. Several threads may do it at once: same results. */

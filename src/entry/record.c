@@ -174,6 +174,7 @@ void record_init(void)
 		return;
 	}
 	foreign = foreign_allocator();
+	dlerror(); /* the host must not find our failures */
 	if (foreign)
 		blocks_restrict(foreign, true);
 	else if (options.sample)
