@@ -31,6 +31,7 @@ static struct table places = TABLE(struct place);
 
 static uint64_t last_adds, last_subs;
 static uint32_t pass, generation;
+static uint32_t unloads, unloads_then; /* so far; at the last refresh that found what is true then */
 static bool refreshed, forked, exiting, held;
 
 /* A child made while a thread is in dl_iterate_phdr inherits the loader's lock for ever. So that none of ours is in
@@ -108,6 +109,7 @@ static void add(const struct sighting *seen)
 		.headers = seen->headers,
 		.header_count = seen->header_count,
 		.loaded = true,
+		.first = modules_unloads(),
 		.pass = pass,
 	};
 	elf_read_headers(module);
@@ -122,6 +124,7 @@ static void add(const struct sighting *seen)
 static void drop(struct module *module, struct place *place)
 {
 	module->loaded = false;
+	module->last = unloads_then;
 	__atomic_store_n(&place->id, MODULE_NONE, __ATOMIC_RELEASE);
 }
 
@@ -154,6 +157,7 @@ static void finish(void)
 		if (module && module->pass != pass)
 			drop(module, place);
 	}
+	unloads_then = modules_unloads();
 	__atomic_fetch_add(&generation, 1, __ATOMIC_RELEASE);
 }
 
@@ -174,6 +178,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 		if (!lock_take(&lock))
 			return 1;
 		if (refreshed && counters && seen.adds == last_adds && seen.subs == last_subs) {
+			unloads_then = modules_unloads();
 			lock_release(&lock);
 			return 1;
 		}
@@ -345,6 +350,16 @@ uint32_t modules_finalize(uintptr_t handle)
 		module->closing = true;
 	}
 	return id;
+}
+
+uint32_t modules_unloads(void)
+{
+	return __atomic_load_n(&unloads, __ATOMIC_ACQUIRE);
+}
+
+void modules_unloaded(void)
+{
+	__atomic_fetch_add(&unloads, 1, __ATOMIC_ACQ_REL);
 }
 
 bool modules_exiting(void)

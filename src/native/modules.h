@@ -29,6 +29,8 @@ struct module {
 	bool startup;                 /* there before main: dlclose cannot unload it */
 	bool nodelete;                /* asks (DF_1_NODELETE) never to be unloaded */
 
+	uint32_t first, last;         /* counts of unloads (modules_unloads) between which it was surely there */
+
 	/* modules.c's own: the pass that saw it last; the loader's counters when its handle was finalised. */
 	uint32_t pass;
 	bool closing;
@@ -54,6 +56,11 @@ uint32_t modules_count(void);
  * module at the same place is another load of it. Lock-free. Return: id of the module that holds the handle, or
  * MODULE_NONE. */
 uint32_t modules_finalize(uintptr_t handle);
+
+/* modules_unloads - how many unloads there have been: modules_unloaded, from __cxa_finalize once what runs in a
+ * module at its end has run, counts one. Lock-free. */
+uint32_t modules_unloads(void);
+void modules_unloaded(void);
 
 /* modules_exiting - a startup module was finalised: the process is on its way out, and what is finalised now is not
  * being unloaded. */
