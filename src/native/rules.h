@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules.h - the rule (cfi.h) of each instruction address that stacks lead through, cached for all threads without a
+ * lock. */
+#ifndef NATIVE_RULES_H
+#define NATIVE_RULES_H
+#include <stdint.h>
+#include <string.h>
+#include "base/os.h"
+#include "native/cfi.h"
+
+/* Each pair of neighbours is one set. @tag holds the address and the epoch, mixed with the rule, so that a pair of
+ * words that two threads wrote in part fits no question. */
+struct rule_slot {
+	uint64_t tag, rule;
+};
+
+struct rule_table {
+	struct rule_slot *slots;
+	unsigned shift;      /* 64 - log2 of sets */
+	uint32_t most, used; /* what it may hold, what has been put in */
+};
+
+extern struct rule_table *rules_table __attribute__((visibility("hidden")));
+
+/* Changes whenever an address may come to mean something else: caches that live elsewhere compare it. */
+extern uint32_t rules_epoch __attribute__((visibility("hidden")));
+
+/* rules_find - as rules_get, where the cache does not know: reads the module's own tables and remembers. About 1 us. */
+struct rule rules_find(uintptr_t pc);
+
+/* rules_get - the rule for @pc, which lies in the instruction itself (a return address - 1). Thread: any. Signal:
+ * safe. No lock. */
+static inline struct rule rules_get(uintptr_t pc)
+{
+	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
+	uint64_t wanted = pc ^ (uint64_t)__atomic_load_n(&rules_epoch, __ATOMIC_RELAXED) << 48, tag, word;
+	struct rule rule;
+
+	if (likely(table != NULL)) {
+		const struct rule_slot *set = &table->slots[pc * 0x9e3779b97f4a7c15 >> table->shift << 1];
+
+		for (int way = 0; way < 2; way++) {
+			word = __atomic_load_n(&set[way].rule, __ATOMIC_RELAXED);
+			tag = __atomic_load_n(&set[way].tag, __ATOMIC_RELAXED);
+			if (likely((tag ^ word * 0xd6e8feb86659fd93) == wanted)) {
+				memcpy(&rule, &word, sizeof(rule));
+				return rule;
+			}
+		}
+	}
+	return rules_find(pc);
+}
+
+/* rules_init - in the constructor, after modules_init. rules_forget - every address may have changed its meaning. */
+void rules_init(void);
+void rules_forget(void);
+
+/* rules_stop_at - frames in the function at @function, its parts elsewhere included, have the rule's @stop set. Looks
+ * through the function's code once. */
+void rules_stop_at(uintptr_t function);
+
+/* rules_child - in the child of a fork: what another thread was at is undone. */
+void rules_child(void);
+
+#endif
