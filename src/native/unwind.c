@@ -124,6 +124,19 @@ uint32_t unwind_here(uintptr_t caller)
 	return id;
 }
 
+bool unwind_step(uintptr_t *ip, uintptr_t *sp, uintptr_t *fp)
+{
+	int saved = errno;
+	bool found = false;
+
+	if (__atomic_load_n(&state, __ATOMIC_RELAXED) == OPEN && lock_try(&lock)) {
+		found = unwinder_step(ip, sp, fp);
+		lock_release(&lock);
+		errno = saved;
+	}
+	return found;
+}
+
 const char *unwind_state(void)
 {
 #ifndef HAVE_LIBUNWIND

@@ -2,6 +2,7 @@
 /* unwind.h - native call stacks; the only user of libunwind (generic library, dlopened, accessors of our own). */
 #ifndef NATIVE_UNWIND_H
 #define NATIVE_UNWIND_H
+#include <stdbool.h>
 #include <stdint.h>
 
 /* unwind_init - after modules_init, before there are threads: opens libunwind already now if a module of the program
@@ -13,6 +14,11 @@ void unwind_init(void);
  * stack id (ledger/stacks.h) or STACK_NONE (no libunwind, or nothing found). errno unchanged. A frame's offset lies
  * in the call itself (return address - 1); the stack ends early where a function has no unwind information. */
 uint32_t unwind_here(uintptr_t caller);
+
+/* unwind_step - from a frame of this thread, of which the call's address (@ip - 1), stack and frame pointer are
+ * known, to its caller's. Never waits and opens nothing: fails where libunwind has not been opened, is in use, or
+ * needs other registers. Thread: any. Signal: safe. Return: false if there is no way. errno unchanged. */
+bool unwind_step(uintptr_t *ip, uintptr_t *sp, uintptr_t *fp);
 
 /* unwind_state - NULL if native stacks work (or were not needed yet and the library is there), else why not. */
 const char *unwind_state(void);

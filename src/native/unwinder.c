@@ -14,6 +14,7 @@
 #include "native/elf.h"
 #include "native/memory.h"
 #include "native/modules.h"
+#include "native/rules.h"
 
 #define TEXT(x) #x
 #define QUOTED(x) TEXT(x)
@@ -35,6 +36,7 @@
 /* One walk: the registers it starts from, and which memory has been found readable during it. */
 struct walk {
 	unw_word_t registers[REGISTERS];
+	uint64_t known;              /* registers that have a value, by bit */
 	uintptr_t stack, stack_end;  /* [stack, stack_end) is readable without a gap */
 	uintptr_t pages[PAGES];      /* pages of modules found readable */
 	bool uninformed;             /* a step asked for unwind information that is not there */
@@ -44,7 +46,6 @@ static __typeof__(&unw_create_addr_space) create_addr_space;
 static __typeof__(&unw_init_remote) init_remote;
 static __typeof__(&unw_step) step;
 static __typeof__(&unw_get_reg) get_reg;
-static __typeof__(&unw_is_signal_frame) is_signal_frame;
 static __typeof__(&unw_set_caching_policy) set_caching_policy;
 static __typeof__(&unw_flush_cache) flush_cache;
 static int (*set_cache_size)(unw_addr_space_t, size_t, int); /* newer than the oldest libunwind that we take */
@@ -99,7 +100,7 @@ static int access_reg(unw_addr_space_t as, unw_regnum_t number, unw_word_t *valu
 	struct walk *walk = argument;
 
 	(void)as;
-	if (write || number < 0 || number >= REGISTERS)
+	if (write || number < 0 || number >= REGISTERS || !(walk->known >> number & 1))
 		return -UNW_EBADREG;
 	*value = walk->registers[number];
 	return 0;
@@ -245,7 +246,7 @@ const char *unwinder_open(void)
 	}
 	if (!find(library, SYMBOL(create_addr_space), &create_addr_space) ||
 	    !find(library, SYMBOL(init_remote), &init_remote) || !find(library, SYMBOL(step), &step) ||
-	    !find(library, SYMBOL(get_reg), &get_reg) || !find(library, SYMBOL(is_signal_frame), &is_signal_frame) ||
+	    !find(library, SYMBOL(get_reg), &get_reg) ||
 	    !find(library, SYMBOL(set_caching_policy), &set_caching_policy) ||
 	    !find(library, SYMBOL(flush_cache), &flush_cache) ||
 	    !find(library, SYMBOL(dwarf_search_unwind_table), &search_unwind_table)) {
@@ -272,6 +273,8 @@ const char *unwinder_open(void)
 			 "leaq 0(%%rip), %%rax\n\tmovq %%rax, 128(%0)" \
 			 : : "r"(to) : "rax", "memory")
 #define STACK_POINTER UNW_X86_64_RSP
+#define FRAME_POINTER UNW_X86_64_RBP
+#define PLACE UNW_X86_64_RIP
 #else
 #define capture_registers(to) \
 	__asm__ volatile("stp x19, x20, [%0, 152]\n\tstp x21, x22, [%0, 168]\n\tstp x23, x24, [%0, 184]\n\t" \
@@ -279,30 +282,58 @@ const char *unwinder_open(void)
 			 "mov x9, sp\n\tadr x10, .\n\tstp x9, x10, [%0, 248]" \
 			 : : "r"(to) : "x9", "x10", "memory")
 #define STACK_POINTER UNW_AARCH64_SP
+#define FRAME_POINTER UNW_AARCH64_X29
+#define PLACE UNW_AARCH64_PC
 #endif
 
-__attribute__((noinline))
-void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip), void *context)
+/* One walk at a time: both are far too large for a small thread's stack. A newer library's cursor may be larger. */
+static union {
+	unw_cursor_t cursor;
+	char room[40960];
+} state;
+static struct walk walk;
+
+/* begin - from the registers that stand in @walk. */
+static bool begin(void)
 {
-	/* One walk at a time: both are far too large for a small thread's stack. A newer library's cursor may be
-	 * larger. */
-	static union {
-		unw_cursor_t cursor;
-		char room[40960];
-	} state;
-	static struct walk walk;
 	static uint32_t generation;
-	bool exact = false;
 
 	if (generation != modules_generation()) {
 		generation = modules_generation();
 		flush_cache(space, 0, 0);
 	}
-	memset(&walk, 0, sizeof(walk));
-	capture(&walk);
 	walk.stack = walk.registers[STACK_POINTER];
 	walk.stack_end = (walk.stack | (MEMORY_PAGE - 1)) + 1;
-	if (init_remote(&state.cursor, space, &walk) < 0)
+	return init_remote(&state.cursor, space, &walk) >= 0;
+}
+
+bool unwinder_step(uintptr_t *ip, uintptr_t *sp, uintptr_t *fp)
+{
+	unw_word_t caller, stack, frame;
+
+	memset(&walk, 0, sizeof(walk));
+	walk.known = UINT64_C(1) << PLACE | UINT64_C(1) << STACK_POINTER | UINT64_C(1) << FRAME_POINTER;
+	walk.registers[PLACE] = *ip - 1;
+	walk.registers[STACK_POINTER] = *sp;
+	walk.registers[FRAME_POINTER] = *fp;
+	if (!memory_readable(*sp) || !begin() || step(&state.cursor) < 0 || walk.uninformed ||
+	    get_reg(&state.cursor, UNW_REG_IP, &caller) < 0 || get_reg(&state.cursor, UNW_REG_SP, &stack) < 0)
+		return false;
+	*fp = get_reg(&state.cursor, FRAME_POINTER, &frame) < 0 ? 0 : frame;
+	*ip = caller;
+	*sp = stack;
+	return true;
+}
+
+__attribute__((noinline))
+void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip), void *context)
+{
+	bool exact = false;
+
+	memset(&walk, 0, sizeof(walk));
+	walk.known = UINT64_MAX;
+	capture(&walk);
+	if (!begin())
 		return;
 	for (unsigned steps = 0; steps < STEPS; steps++) {
 		unw_word_t ip = 0;
@@ -313,7 +344,8 @@ void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip)
 			return;
 		if (!frame(context, (uintptr_t)ip - !exact, (uintptr_t)ip))
 			return;
-		exact = is_signal_frame(&state.cursor) > 0;
+		/* Not asked of libunwind: 1.6 says it of the frame that was interrupted, others of the one before. */
+		exact = rules_get((uintptr_t)ip - !exact).kind == RULE_SIGNAL;
 	}
 }
 
@@ -327,6 +359,12 @@ const char *unwinder_open(void)
 void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip), void *context)
 {
 	(void)frame, (void)context;
+}
+
+bool unwinder_step(uintptr_t *ip, uintptr_t *sp, uintptr_t *fp)
+{
+	(void)ip, (void)sp, (void)fp;
+	return false;
 }
 
 #endif

@@ -18,4 +18,8 @@ const char *unwinder_open(void);
  * Thread: one at a time; after unwinder_open. */
 void unwinder_walk(bool (*frame)(void *context, uintptr_t address, uintptr_t ip), void *context);
 
+/* unwinder_step - one frame outward from that whose call (@ip - 1), stack pointer and frame pointer are given; all
+ * other registers count as unknown. Thread, use: as unwinder_walk. Return: false if that does not suffice. */
+bool unwinder_step(uintptr_t *ip, uintptr_t *sp, uintptr_t *fp);
+
 #endif
