@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "native/trace.h"
+#include <stddef.h>
+#include "ledger/traces.h"
+#include "native/modules.h"
+#include "native/trail.h"
+#include "native/walk.h"
+
+static unsigned depth; /* 0: not yet */
+static __thread struct trail *mine __attribute__((tls_model("initial-exec")));
+
+/* In a key: 0 for what nothing can unload, else the count of unloads, round and round. */
+#define GENERATIONS 0x3fffu
+static uint32_t generation_for_keys(uint32_t unloads)
+{
+	return 1 + unloads % GENERATIONS;
+}
+
+void trace_init(unsigned frames)
+{
+	trail_init();
+	rules_init();
+	depth = frames;
+}
+
+void trace_stop_at(uintptr_t function)
+{
+	rules_stop_at(function);
+}
+
+/* returns_to - does the function called from @ip still return there? Its caller's frame begins at @sp. */
+static bool returns_to(uintptr_t sp, uintptr_t ip)
+{
+#if defined(__x86_64__)
+	return ((const uintptr_t *)sp)[-1] == ip;
+#else
+	(void)sp, (void)ip;
+	return true;
+#endif
+}
+
+/* acquire - the thread's trail, not in use by a call that this one interrupts. */
+static __attribute__((noinline)) struct trail *acquire(const struct registers *at)
+{
+	struct trail *trail = mine;
+
+	if (depth == 0 || at->sp == 0)
+		return NULL;
+	if (!trail)
+		trail = mine = trail_acquire();
+	if (!trail)
+		return NULL;
+	if (trail->busy) {
+		/* Interrupted in the midst of its work and left by a jump, if its frames are not there any more. Only of one
+		 * and the same stack can that be said. */
+		if (!extent_at_home(&trail->extent, at->sp) || !extent_at_home(&trail->extent, trail->busy) ||
+		    (at->sp < trail->busy && returns_to(trail->busy, trail->busy_ip)))
+			return NULL;
+		trail_clear(trail);
+		trail->busy = 0;
+	}
+	return trail;
+}
+
+/* renew - something was unloaded, or stacks end elsewhere now. */
+static __attribute__((noinline)) void renew(struct trail *trail)
+{
+	trail->epoch = __atomic_load_n(&rules_epoch, __ATOMIC_ACQUIRE);
+	trail->generation = generation_for_keys(modules_unloads());
+	trail_clear(trail);
+}
+
+/* proves - does @twig say what the stack from @at outward is? */
+static inline bool proves(const struct trail *trail, const struct twig *twig, const struct registers *at,
+			  uint32_t parent)
+{
+	bool stopping = parent != TRACE_ROOT;
+
+	if (twig->ip != at->ip || twig->sp != at->sp || twig->stopping != stopping ||
+	    (twig->needs_fp && twig->fp != at->fp) || trail->ring_head - twig->at > TRAIL_RING)
+		return false;
+	if (twig->parent != parent && twig->foreign && stopping)
+		return false;
+	if (walk_failing(&trail->ring[twig->at % TRAIL_RING], 0, twig->checks))
+		return false;
+	if (twig->outer == TWIG_ROOTED)
+		return true;
+	return twig->outer < trail->made && trail->steps[twig->outer].sp == twig->outer_sp &&
+	       trail->steps[twig->outer].node == twig->outer_node && trail->stopping == stopping &&
+	       walk_suffices(trail, twig->outer + 1 + twig->frames, depth) &&
+	       (twig->frames >= depth || !walk_trail_failing(trail, twig->outer, depth - twig->frames));
+}
+
+/* proven, known - the twig that proves the stack to be one met before; NULL if none does. */
+static inline const struct twig *proven(const struct trail *trail, const struct registers *at, uint32_t parent,
+					struct walk_place place)
+{
+	for (unsigned way = 0; way < TRAIL_WAYS; way++)
+		if (trail->tags[place.set][way] == place.tag && proves(trail, &trail->twigs[place.set][way], at, parent))
+			return &trail->twigs[place.set][way];
+	return NULL;
+}
+
+static inline const struct twig *known(const struct trail *trail, const struct registers *at, uint32_t parent)
+{
+	const struct twig *twig = proven(trail, at, parent, walk_place(at, 0));
+
+	if (!twig && parent != TRACE_ROOT)
+		twig = proven(trail, at, parent, walk_place(at, parent));
+	return twig;
+}
+
+/* on_trail - is the stack the one that was walked last? */
+static inline bool on_trail(const struct trail *trail, const struct registers *at, uint32_t parent)
+{
+	unsigned top = trail->count - 1;
+
+	return trail->count && trail->parent == parent && trail->made == trail->count &&
+	       walk_same(&trail->steps[top], at) && trail->stopping == (parent != TRACE_ROOT) &&
+	       walk_suffices(trail, trail->count, depth) &&
+	       !walk_trail_failing(trail, top, depth);
+}
+
+uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
+{
+	struct registers at = { caller->ip, caller->cfa, caller->fp };
+	struct trail *trail = mine;
+	uint32_t node = parent;
+	const struct twig *twig;
+	bool other = false;
+
+	if (unlikely(!trail || trail->busy))
+		trail = acquire(&at);
+	if (likely(trail != NULL)) {
+		__atomic_store_n(&trail->busy_ip, at.ip, __ATOMIC_RELAXED);
+		__atomic_store_n(&trail->busy, at.sp, __ATOMIC_RELEASE);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		if (unlikely(trail->epoch != __atomic_load_n(&rules_epoch, __ATOMIC_RELAXED)))
+			renew(trail);
+		if (likely(extent_enter(&trail->extent, at.sp))) {
+			if (on_trail(trail, &at, parent)) {
+				node = trail->steps[trail->count - 1].node;
+				other = trail->steps[trail->count - 1].foreign;
+			} else if ((twig = known(trail, &at, parent))) {
+				other = twig->foreign;
+				if (other || parent == TRACE_ROOT)
+					node = twig->node;
+			} else {
+				node = walk(trail, at, parent, depth, &other);
+			}
+		}
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		__atomic_store_n(&trail->busy, 0, __ATOMIC_RELAXED);
+	}
+	if (foreign)
+		*foreign = other;
+	return node;
+}
+
+void trace_unloading(void)
+{
+	modules_unloaded();
+	rules_forget();
+}
+
+uint32_t trace_generation(void)
+{
+	return modules_unloads();
+}
+
+/* there - was the module there at an unload count that a key's @generation may mean? */
+static bool there(const struct module *module, uint32_t generation)
+{
+	uint32_t last = module->loaded ? modules_unloads() : module->last;
+	/* The first from @first on that reads so in a key. */
+	uint32_t count = module->first + (generation - generation_for_keys(module->first) + GENERATIONS) % GENERATIONS;
+
+	return module->first <= last && count <= last;
+}
+
+uint32_t trace_frame(uint64_t key, uint64_t *offset)
+{
+	uintptr_t address = (key & 0xffffffffffff) - 1;
+	uint32_t generation = key >> 48 & 0x3fff, found = MODULE_NONE;
+
+	for (uint32_t i = 0; i < modules_count(); i++) {
+		const struct module *module = modules_get(i);
+
+		if (address < module->start || address >= module->end)
+			continue;
+		if (generation == 0 ? !module->startup : module->startup || !there(module, generation))
+			continue;
+		if (found != MODULE_NONE) { /* two may be meant */
+			found = MODULE_NONE;
+			break;
+		}
+		found = i;
+	}
+	*offset = found == MODULE_NONE ? address : address - modules_get(found)->bias;
+	return found;
+}
+
+const char *trace_state(void)
+{
+	return depth == 0 ? "native stacks are not recorded" : NULL;
+}
+
+uint64_t trace_unknown(void)
+{
+	return walk_unknown();
+}
+
+void trace_prepare(void)
+{
+	trail_prepare();
+}
+
+void trace_parent(void)
+{
+	trail_parent();
+}
+
+void trace_child(void)
+{
+	rules_child();
+	trail_child(mine);
+}

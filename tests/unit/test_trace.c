@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stacks of this very program as paths of the call tree: who called, that the same stack is the same path whatever came
+ * between, where paths end, and what an address means after modules have come and gone.
+ *   test_trace PLUGIN
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "ledger/traces.h"
+#include "native/modules.h"
+#include "native/parts.h"
+#include "native/rules.h"
+#include "native/trace.h"
+
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
+			exit(1); \
+		} \
+	} while (0)
+#define NOINLINE __attribute__((noinline, noclone, optimize("omit-frame-pointer")))
+#define STAY __asm__ volatile("" : : : "memory")
+
+static uint32_t parent, node;
+static bool foreign;
+
+/* As a malloc would. */
+static NOINLINE void allocate(void)
+{
+	struct caller caller = caller_at(__builtin_frame_address(0));
+
+	errno = 77;
+	node = trace_here(parent, &caller, &foreign);
+	CHECK(errno == 77);
+}
+
+static NOINLINE void one(void)
+{
+	allocate();
+	STAY;
+}
+
+static NOINLINE void two(void)
+{
+	one();
+	STAY;
+}
+
+static NOINLINE void deep(unsigned left)
+{
+	if (left)
+		deep(left - 1);
+	else
+		two();
+	STAY;
+}
+
+static unsigned depth_of(uint32_t id)
+{
+	unsigned depth = 0;
+
+	for (; id != TRACE_ROOT; id = traces_parent(id))
+		depth++;
+	return depth;
+}
+
+/* in - does the address in @id's key lie in the function that begins at @function? By the tables of this program. */
+static bool in(uint32_t id, void (*function)(void))
+{
+	uintptr_t ip = traces_key(id) & 0xffffffffffff, start, size;
+	struct cfi_image image = { 0, modules_get(0)->start, modules_get(0)->end };
+	struct rule rule;
+
+	for (unsigned i = 0; i < modules_get(0)->header_count; i++)
+		if (modules_get(0)->headers[i].p_type == PT_GNU_EH_FRAME)
+			image.header = modules_get(0)->bias + modules_get(0)->headers[i].p_vaddr;
+	return cfi_rule(&image, ip - 1, &rule, &start, &size) && start == (uintptr_t)function;
+}
+
+static NOINLINE void stacks_are_paths(void)
+{
+	uint32_t first, second;
+
+	two();
+	first = node;
+	CHECK(in(first, one) && in(traces_parent(first), two) && in(traces_parent(traces_parent(first)), stacks_are_paths));
+	one();
+	second = node;
+	CHECK(second != first && in(second, one) && in(traces_parent(second), stacks_are_paths));
+	for (volatile int i = 0; i < 3; i++) { /* not unrolled */
+		two();
+		CHECK(i == 0 || node == first); /* a place of its own in the loop */
+		first = node;
+		one();
+		CHECK(i == 0 || node == second);
+		second = node;
+	}
+}
+
+static NOINLINE void the_same_whatever_came_between(void)
+{
+	uint32_t at[200];
+
+	for (volatile unsigned turn = 0; turn < 5; turn++)
+		for (unsigned i = 0; i < 200; i += 1 + turn) {
+			deep(i);
+			CHECK(turn == 0 || node == at[i]);
+			at[i] = node;
+			CHECK(i == 0 || depth_of(node) == depth_of(at[0]) + i);
+		}
+}
+
+/* Beyond what a trail can hold the outer end is missing, never the inner. */
+static NOINLINE void very_deep_stacks_have_their_inner_frames(void)
+{
+	uint32_t id;
+	unsigned i;
+
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (unsigned levels = 20000; levels > 4000; levels -= 1999) {
+			deep(levels);
+			for (i = 0, id = traces_parent(traces_parent(node)); i < 62; i++, id = traces_parent(id))
+				CHECK(in(id, (void (*)(void))deep));
+		}
+}
+
+static NOINLINE void stop(void (*call)(void))
+{
+	call();
+	STAY;
+}
+
+static int by_libc(const void *a, const void *b)
+{
+	(void)b;
+	if (!node)
+		two();
+	return *(const int *)a;
+}
+
+static void sort(void)
+{
+	int numbers[2] = { 1, 1 };
+
+	node = 0;
+	qsort(numbers, 2, sizeof(numbers[0]), by_libc);
+	STAY;
+}
+
+static NOINLINE void stacks_end_at_the_function(void)
+{
+	uint32_t foreign_node;
+
+	trace_stop_at((uintptr_t)stop);
+	for (uint32_t line = 1; line < 9; line++) {
+		parent = traces_child(TRACE_ROOT, trace_python(1, line / 2));
+		stop(two);
+		CHECK(node == parent && !foreign);
+		stop(allocate);
+		CHECK(node == parent && !foreign);
+		stop(sort);
+		CHECK(foreign && in(node, one));
+		foreign_node = node;
+		for (unsigned i = 0; i < 20 && foreign_node != parent; i++)
+			foreign_node = traces_parent(foreign_node);
+		CHECK(foreign_node == parent && in(traces_parent(node), two));
+	}
+	parent = TRACE_ROOT;
+	stop(two);
+	CHECK(in(traces_parent(node), two) && in(traces_parent(traces_parent(node)), (void (*)(void))stop));
+}
+
+static sigjmp_buf back;
+
+static void handler(int number)
+{
+	two();
+	if (number == SIGUSR2)
+		siglongjmp(back, 1);
+}
+
+static NOINLINE void signals_are_passed_through(void)
+{
+	static char room[65536];
+	stack_t stack = { .ss_sp = room, .ss_size = sizeof(room) };
+	struct sigaction action = { .sa_handler = handler };
+	uint32_t id;
+
+	for (volatile int turn = 0; turn < 4; turn++) {
+		action.sa_flags = turn % 2 ? SA_ONSTACK : 0;
+		CHECK(sigaltstack(&stack, NULL) == 0);
+		CHECK(sigaction(SIGUSR1, &action, NULL) == 0 && sigaction(SIGUSR2, &action, NULL) == 0);
+		if (turn < 2)
+			raise(SIGUSR1);
+		else if (sigsetjmp(back, 1) == 0)
+			raise(SIGUSR2);
+		for (id = node; id != TRACE_ROOT && !in(id, signals_are_passed_through); id = traces_parent(id))
+			;
+		CHECK(id != TRACE_ROOT);
+		two();
+		CHECK(in(traces_parent(traces_parent(node)), signals_are_passed_through));
+	}
+	stack.ss_flags = SS_DISABLE;
+	CHECK(sigaltstack(&stack, NULL) == 0);
+}
+
+static volatile sig_atomic_t jumping, handled;
+
+/* What the interrupted call was about stays as it was. */
+static void on_time(int number)
+{
+	uint32_t saved = node;
+
+	(void)number;
+	handled++;
+	deep(handled % 5);
+	node = saved;
+	if (jumping && handled % 3 == 0)
+		siglongjmp(back, 1);
+}
+
+/* Also in the midst of a walk, and to leave it by a jump. */
+static NOINLINE void signals_may_come_at_any_time(void)
+{
+	struct sigaction action = { .sa_handler = on_time };
+	struct itimerval often = { { 0, 50 }, { 0, 50 } }, never = { { 0, 0 }, { 0, 0 } };
+	volatile uint32_t at[40];
+
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+	for (volatile unsigned turn = 0; turn < 3; turn++) {
+		jumping = turn == 2;
+		for (volatile unsigned i = 0; i < 4000; i++) {
+			if (sigsetjmp(back, 1))
+				continue;
+			if (turn == 1 && i == 0)
+				CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+			deep(i * 7 % 40);
+			if (turn == 0)
+				at[i * 7 % 40] = node;
+			if (node != at[i * 7 % 40]) {
+				fprintf(stderr, "turn %u, %u: another node\n", turn, i);
+				_exit(1); /* the handler would come back to here from within exit */
+			}
+		}
+	}
+	CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	CHECK(handled > 0);
+}
+
+static void *in_thread(void *result)
+{
+	deep(20);
+	*(uint32_t *)result = node;
+	return NULL;
+}
+
+static void threads_have_stacks_of_their_own(void)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+	uint32_t first = 0, again = 0;
+
+	CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 16384) == 0);
+	for (volatile int i = 0; i < 8; i++) {
+		CHECK(pthread_create(&thread, i % 2 ? &small : NULL, in_thread, &again) == 0);
+		CHECK(pthread_join(thread, NULL) == 0);
+		CHECK(i == 0 || again == first);
+		first = again;
+	}
+}
+
+static uint64_t plugin_key;
+
+/* A return address in the plugin, as if it had called. */
+static uint64_t key_in(void *code)
+{
+	return trace_native((uintptr_t)code + 1, 1 + trace_generation() % 0x3fff);
+}
+
+static void addresses_mean_what_was_there_then(const char *path)
+{
+	void *library = dlopen(path, RTLD_NOW), *code, *again;
+	uint64_t offset, gone, other;
+	uint32_t id;
+
+	CHECK(library && (code = dlsym(library, "plugin_prepare")));
+	plugin_key = key_in(code);
+	CHECK(trace_frame(plugin_key, &offset) == MODULE_NONE && offset == (uintptr_t)code); /* not seen yet */
+	modules_refresh();
+	id = modules_find((uintptr_t)code);
+	CHECK(id != MODULE_NONE && trace_frame(plugin_key, &offset) == id);
+	CHECK(offset == (uintptr_t)code - modules_get(id)->bias);
+	modules_finalize((uintptr_t)code);
+	CHECK(dlclose(library) == 0);
+	trace_unloading();
+	gone = key_in(code);
+	modules_refresh();
+	CHECK(trace_frame(plugin_key, &offset) == id && trace_frame(gone, &offset) == MODULE_NONE);
+	trace_unloading();
+	library = dlopen(path, RTLD_NOW);
+	CHECK(library && (again = dlsym(library, "plugin_prepare")));
+	other = key_in(again);
+	modules_refresh();
+	CHECK(trace_frame(plugin_key, &offset) == id && trace_frame(gone, &offset) == MODULE_NONE);
+	CHECK(trace_frame(other, &offset) == modules_find((uintptr_t)again) && trace_frame(other, &offset) != id);
+	CHECK(dlclose(library) == 0);
+	trace_unloading();
+	modules_refresh();
+	/* What nothing can unload is known without a count. */
+	CHECK(trace_frame(trace_native((uintptr_t)two + 1, 0), &offset) == 0);
+	CHECK(offset == (uintptr_t)two - modules_get(0)->bias);
+}
+
+/* Unlikely code goes elsewhere. */
+static volatile int unlikely_value;
+__attribute__((noinline, cold)) static void never(int value)
+{
+	unlikely_value = value;
+}
+
+__attribute__((noinline, optimize("O2"))) static int in_parts(int value)
+{
+	for (int i = 0; i < 10; i++) {
+		if (__builtin_expect(value == i * 7 + 1, 0)) {
+			never(value);
+			two();
+			never(i);
+		}
+		if (__builtin_expect(value == i * 9 + 2, 0)) {
+			never(i);
+			one();
+			never(value);
+		}
+		value += unlikely_value;
+	}
+	if (__builtin_expect(value == 4711, 0)) {
+		never(1);
+		two();
+		never(2);
+	}
+	return value;
+}
+
+static void parts_belong_to_their_function(void)
+{
+	struct rule rule;
+	bool apart;
+
+	trace_stop_at((uintptr_t)in_parts);
+	parent = traces_child(TRACE_ROOT, trace_python(2, 1));
+	in_parts(8);
+	CHECK(node == parent && !foreign);
+	rule = rules_get((uintptr_t)in_parts);
+	CHECK(rule.stop);
+	rule = rules_get((uintptr_t)two);
+	apart = rule.stop;
+	CHECK(!apart);
+	parent = TRACE_ROOT;
+}
+
+int main(int argc, char **argv)
+{
+	CHECK(argc == 2);
+	modules_init();
+	one();
+	CHECK(node == TRACE_ROOT && trace_state()); /* too early */
+	trace_init(64);
+	CHECK(!trace_state());
+	stacks_are_paths();
+	the_same_whatever_came_between();
+	CHECK(trace_unknown() == 0);
+	very_deep_stacks_have_their_inner_frames();
+	stacks_end_at_the_function();
+	parts_belong_to_their_function();
+	signals_are_passed_through();
+	signals_may_come_at_any_time();
+	threads_have_stacks_of_their_own();
+	addresses_mean_what_was_there_then(argv[1]);
+	return 0;
+}
