@@ -292,10 +292,10 @@ static void finalize(uintptr_t handle, uintptr_t caller)
 {
 	struct closing closing = { .handle = handle, .at = forks_native() };
 
-	closing.module = modules_finalize(handle);
-	/* After this nothing of the module runs but its destructors; at exit they all do, and nobody leaves. */
+	/* What allocated in it is named by the module table, so it must have seen it. */
 	if (!modules_exiting())
-		trace_unloading();
+		modules_refresh();
+	closing.module = modules_finalize(handle);
 	registrations_finalize(handle, forking > 0);
 	if (forking > 0 && !modules_exiting()) {
 		modules_refresh();
@@ -308,16 +308,23 @@ static void finalize(uintptr_t handle, uintptr_t caller)
 /* Each library's destructor calls this with its handle, when dlclose unloads it and when the process ends. */
 EXPORT void __cxa_finalize(void *handle)
 {
+	bool unloading = false;
 	int saved = errno;
 
 	atfork_init();
-	if (handle && enter())
+	if (handle && enter()) {
 		finalize((uintptr_t)handle, (uintptr_t)__builtin_return_address(0));
+		/* At exit they all come here, and nobody leaves. */
+		unloading = !modules_exiting();
+	}
 	if (handle)
 		guard_leave();
 	errno = saved;
 	if (libc.cxa_finalize)
 		libc.cxa_finalize(handle);
+	/* Its destructors have run, and may have allocated: from here on its addresses are no longer its. */
+	if (unloading)
+		trace_unloading();
 }
 
 /* The calls that run handlers, only to know that this thread is inside one. */
