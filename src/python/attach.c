@@ -15,6 +15,7 @@
 #include "python/capi.h"
 #include "python/frames.h"
 #include "python/interpreters.h"
+#include "python/objects.h"
 
 struct inittab_entry {
 	const char *name;
@@ -174,8 +175,13 @@ static bool patch_definition(struct module_def *definition)
 	return true;
 }
 
+static void *(*look_up)(const char *name);
+
 static pyobject *posix_init(void)
 {
+	int before = errno;
+	objects_attach(look_up);
+	errno = before;
 	pyobject *definition = real_init();
 	if (!definition)
 		return NULL;
@@ -211,6 +217,7 @@ static bool attach(void *(*symbol)(const char *name))
 		return false;
 	if (!capi_load(symbol))
 		return true;
+	look_up = symbol;
 	if (!patch_inittab(*table))
 		problem = "the table of builtin modules has no posix entry that can be replaced";
 	return true;

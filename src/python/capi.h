@@ -62,6 +62,14 @@ struct module_slot {
 	uint32_t reserved;
 	void *value;
 };
+/* PyMemAllocatorEx. */
+struct allocator {
+	void *context;
+	void *(*malloc)(void *context, size_t size);
+	void *(*calloc)(void *context, size_t count, size_t size);
+	void *(*realloc)(void *context, void *block, size_t size);
+	void (*free)(void *context, void *block);
+};
 #define METH_NOARGS_FLAG 0x0004
 #define METH_FASTCALL_KEYWORDS 0x0082
 #define SLOT_EXEC 2
@@ -124,7 +132,14 @@ struct module_slot {
 	X(pyobject *, PyEval_GetFrame, (void)) \
 	X(pyobject *, PyFrame_GetBack, (pyobject *)) \
 	X(pyobject *, PyFrame_GetCode, (pyobject *)) \
-	X(int, PyFrame_GetLineNumber, (pyobject *))
+	X(int, PyFrame_GetLineNumber, (pyobject *)) \
+	X(int, PyCode_Addr2Line, (pyobject *, int)) \
+	X(intptr_t, PyUnicode_GetLength, (pyobject *)) \
+	X(uint32_t, PyUnicode_ReadChar, (pyobject *, intptr_t)) \
+	X(void, PyMem_GetAllocator, (int, struct allocator *)) \
+	X(void, PyMem_SetAllocator, (int, struct allocator *)) \
+	X(void *, PyObject_Malloc, (size_t)) \
+	X(void, PyObject_Free, (void *))
 
 /* Functions that only some versions have; NULL elsewhere. */
 #define CAPI_OPTIONAL(X) \
@@ -140,7 +155,9 @@ struct module_slot {
 	X(pyobject *, PyDict_New, (void)) \
 	X(int, PyDict_Update, (pyobject *, pyobject *)) \
 	X(pyobject *, PyType_GetDict, (pyobject *)) \
-	X(pyobject *, _PyType_Lookup, (pyobject *, pyobject *))
+	X(pyobject *, _PyType_Lookup, (pyobject *, pyobject *)) \
+	X(const char *, _PyMem_GetCurrentAllocatorName, (void)) \
+	X(pyobject *, _PyEval_EvalFrameDefault, (void *, void *, int))
 
 /* Data: builtin types, compared by address. */
 #define CAPI_TYPES(X) \

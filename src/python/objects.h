@@ -14,8 +14,12 @@ typedef uint32_t (*objects_native_fn)(uint32_t parent, const struct caller *call
  * NULL for none). @before, @after: around the real allocator's calls, so that the malloc below it is not recorded twice. */
 void objects_configure(bool on, objects_native_fn native, void (*before)(void), void (*after)(void));
 
-/* objects_attach - from the posix module's initialisation (python/attach.c): wraps the table. Once a process. */
-void objects_attach(void);
+/* objects_attach - from the posix module's initialisation (python/attach.c), in each interpreter: wraps the table if it is not. @symbol: as
+ * for capi_load. With the GIL. */
+void objects_attach(void *(*symbol)(const char *name));
+
+/* objects_freeze - this is the frozen copy: from now on nothing is recorded, and no record goes. */
+void objects_freeze(void);
 
 /* objects_evaluator - address of the evaluation loop's function, 0 unknown. */
 uintptr_t objects_evaluator(void);
@@ -32,7 +36,7 @@ size_t objects_block_size(uintptr_t address);
 /* objects_approximate - may objects of this type come from a free list, with the record of an earlier life? @type: PyTypeObject. */
 bool objects_approximate(const void *type);
 
-/* objects_state - NULL if every allocation since the start is recorded, else what is not and why. */
+/* objects_state - NULL if every allocation since the posix module's import is recorded, else what is not and why. Frozen copy only. */
 const char *objects_state(void);
 
 #endif

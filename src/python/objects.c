@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "python/objects.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "ledger/blocks.h"
+#include "ledger/traces.h"
+#include "python/capi.h"
+#include "python/codes.h"
+#include "python/layout.h"
+#include "python/trail.h"
+
+#define POOLED_MOST ((size_t)512)  /* requests up to this come out of pymalloc's pools */
+#define THREAD_LOCAL_STATE 0x030c  /* from here on each thread knows its own thread state */
+
+/* The domains that are wrapped, as PyMem_SetAllocator numbers them. */
+enum { DOMAIN_MEM = 1, DOMAIN_OBJ = 2 };
+
+struct domain {
+	struct allocator real;
+	enum trace_kind kind;
+};
+
+static struct domain domains[] = {
+	[DOMAIN_MEM] = { .kind = TRACE_PYTHON_MEMORY },
+	[DOMAIN_OBJ] = { .kind = TRACE_PYTHON_OBJECT },
+};
+
+static void nothing(void) { }
+
+static bool wanted, hooked, pooled, debugged, frozen, reached;
+static objects_native_fn native_frames;
+static void (*before)(void) = nothing, (*after)(void) = nothing;
+static const char *problem = "Python has not been initialised";
+
+void objects_configure(bool on, objects_native_fn native, void (*enter)(void), void (*leave)(void))
+{
+	wanted = on;
+	native_frames = native;
+	if (enter && leave) {
+		before = enter;
+		after = leave;
+	}
+}
+
+/* The calling thread's current frame, 0 for none; the caller holds the GIL, as far as it keeps CPython's rules. Up to 3.11 another
+ * thread's state may be current if it does not: that is not followed. */
+static inline uintptr_t current_frame(const struct trail *trail)
+{
+	uintptr_t thread = layout.version ? (uintptr_t)capi_current() : 0;
+
+	if (unlikely(!thread))
+		return 0;
+	if (layout.version < THREAD_LOCAL_STATE && layout_word(thread, layout.thread_id) != trail->thread)
+		return 0;
+	return layout_current(thread);
+}
+
+static inline void put(const struct domain *domain, void *block, size_t size, const void *frame)
+{
+	struct trail *trail = block ? trail_mine() : NULL;
+
+	if (unlikely(!trail || trail->busy))
+		return;
+	trail->busy = true;
+	uint32_t node = trail_node(trail, current_frame(trail));
+	if (native_frames) {
+		struct caller caller = caller_at(frame);
+		node = native_frames(node, &caller, NULL);
+	}
+	if (unlikely(trail->tick++ == 0))
+		traces_tick();
+	uint32_t leaf = traces_leaf(node, domain->kind);
+	/* A block that malloc has served has its record already: its page is not this allocator's alone. */
+	if (pooled && size <= POOLED_MOST && blocks_get((uintptr_t)block) == BLOCK_NONE)
+		blocks_put_exclusive((uintptr_t)block, leaf, size < 16 ? 16 : (unsigned)(size + 15) & ~15u);
+	else
+		blocks_put((uintptr_t)block, leaf);
+	trail->busy = false;
+}
+
+/* CPython's debug allocator puts its own head before the block: what malloc has served for both is one block, the caller's. */
+#define DEBUG_HEAD 16
+static inline void merge(void *block)
+{
+	if (unlikely(debugged && block))
+		blocks_take((uintptr_t)block - DEBUG_HEAD);
+}
+
+static void *hook_malloc(void *context, size_t size)
+{
+	const struct domain *domain = context;
+	void *block;
+
+	if (unlikely(frozen)) {
+		reached = true;
+		return domain->real.malloc(domain->real.context, size);
+	}
+	if (likely(pooled && size <= POOLED_MOST)) {
+		block = domain->real.malloc(domain->real.context, size);
+	} else {
+		before();
+		block = domain->real.malloc(domain->real.context, size);
+		after();
+		merge(block);
+	}
+	put(domain, block, size, __builtin_frame_address(0));
+	return block;
+}
+
+static void *hook_calloc(void *context, size_t count, size_t size)
+{
+	const struct domain *domain = context;
+	void *block;
+
+	if (unlikely(frozen))
+		return domain->real.calloc(domain->real.context, count, size);
+	before();
+	block = domain->real.calloc(domain->real.context, count, size);
+	after();
+	merge(block);
+	/* No overflow, as there is a block. */
+	put(domain, block, count * size, __builtin_frame_address(0));
+	return block;
+}
+
+static void forget(void *block)
+{
+	uint32_t record = blocks_take((uintptr_t)block);
+
+	if (unlikely(!record || (record & BLOCK_CODE)))
+		codes_dead((uintptr_t)block);
+}
+
+static void *hook_realloc(void *context, void *block, size_t size)
+{
+	const struct domain *domain = context;
+	uint32_t record = BLOCK_NONE;
+	void *moved;
+
+	if (unlikely(frozen))
+		return domain->real.realloc(domain->real.context, block, size);
+	if (block)
+		record = blocks_take((uintptr_t)block);
+	before();
+	moved = domain->real.realloc(domain->real.context, block, size);
+	after();
+	merge(moved);
+	if (likely(moved))
+		put(domain, moved, size, __builtin_frame_address(0));
+	else if (record)
+		blocks_put_back((uintptr_t)block, record);
+	return moved;
+}
+
+static void hook_free(void *context, void *block)
+{
+	const struct domain *domain = context;
+
+	if (likely(!frozen && block))
+		forget(block);
+	domain->real.free(domain->real.context, block);
+}
+
+static bool wrap(int number)
+{
+	struct domain *domain = &domains[number];
+	struct allocator now = {
+		domain, hook_malloc, hook_calloc, hook_realloc, hook_free,
+	};
+
+	py.PyMem_GetAllocator(number, &domain->real);
+	if (!domain->real.malloc || !domain->real.calloc || !domain->real.realloc || !domain->real.free)
+		return false;
+	py.PyMem_SetAllocator(number, &now);
+	return true;
+}
+
+/* Does an allocation come by? It does too if somebody has wrapped the table after us. */
+static bool probe(void)
+{
+	bool was = frozen;
+	struct allocator now;
+
+	/* From 3.12 on an allocation needs a thread state. */
+	if (!capi_current()) {
+		py.PyMem_GetAllocator(DOMAIN_OBJ, &now);
+		return now.malloc == hook_malloc;
+	}
+
+	frozen = true;
+	reached = false;
+	void *block = py.PyObject_Malloc(16);
+	py.PyObject_Free(block);
+	frozen = was;
+	return reached;
+}
+
+void objects_attach(void *(*symbol)(const char *name))
+{
+	if (!wanted || capi_problem() || py.free_threaded)
+		return;
+	if (hooked && probe())
+		return;
+	/* The first time, or Python has started anew and made its table again. */
+	const char *name = py._PyMem_GetCurrentAllocatorName ? py._PyMem_GetCurrentAllocatorName() : NULL;
+	pooled = name && strcmp(name, "pymalloc") == 0;
+	debugged = name && strstr(name, "_debug");
+	bool fits = layout_attach(symbol);
+	hooked = wrap(DOMAIN_MEM) && wrap(DOMAIN_OBJ);
+	if (!hooked)
+		problem = "CPython's table of allocators is not as this version should have it";
+	else if (!fits)
+		problem = "the frames of this CPython are not laid out as its version should have them";
+	else
+		problem = NULL;
+}
+
+uintptr_t objects_evaluator(void)
+{
+	return (uintptr_t)py._PyEval_EvalFrameDefault;
+}
+
+uint32_t objects_trace(void)
+{
+	if (!layout.version)
+		return TRACE_ROOT;
+	void *thread = capi_current();
+	/* Up to 3.11 it may be another thread's, about to end: compared, not read. */
+	if (!thread || (layout.version < THREAD_LOCAL_STATE && thread != py.PyGILState_GetThisThreadState()))
+		return TRACE_ROOT;
+	struct trail *trail = trail_mine();
+	if (!trail || trail->busy)
+		return TRACE_ROOT;
+	trail->busy = true;
+	uint32_t node = trail_node(trail, layout_current((uintptr_t)thread));
+	trail->busy = false;
+	return node;
+}
+
+void objects_freeze(void)
+{
+	frozen = true;
+}
+
+const char *objects_state(void)
+{
+	if (!wanted)
+		return "switched off";
+	if (capi_problem())
+		return capi_problem();
+	if (problem)
+		return problem;
+	if (!probe())
+		return "somebody has put back an older table of allocators (tracemalloc.stop() does, if it was started first)";
+	return NULL;
+}

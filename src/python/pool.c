@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/os.h"
+#include "ledger/blocks.h"
+#include "python/capi.h"
+#include "python/objects.h"
+
+/* pymalloc's pools: aligned to their size, which grew with the radix tree of 3.10. */
+#define LARGE_POOLS 0x030a
+#define POOL_SMALL 4096u
+#define POOL_LARGE 16384u
+#define POOL_CLASSES 32u
+#define DEBUG_HEAD 16u
+
+struct pool {
+	uint64_t used;                 /* the upper half is padding */
+	uintptr_t free, next, previous;
+	uint32_t arena, class;         /* class i: blocks of 16 * (i + 1) bytes */
+	uint32_t next_offset, last_offset;
+};
+
+/* The page may be nobody's: the kernel looks. */
+static bool read_pool(uintptr_t address, struct pool *pool)
+{
+	struct iovec to = { pool, sizeof *pool }, from = { (void *)address, sizeof *pool };
+
+	return os_call(SYS_process_vm_readv, os_getpid(), (long)&to, 1, (long)&from, 1, 0) == (long)sizeof *pool;
+}
+
+/* What only a pool's head would look like. */
+static size_t class_size(uintptr_t address)
+{
+	uintptr_t bytes = py.version >= LARGE_POOLS ? POOL_LARGE : POOL_SMALL, start = address & ~(bytes - 1);
+	uintptr_t first = start + sizeof(struct pool);
+	struct pool pool;
+
+	if (address < first || !read_pool(start, &pool) || pool.class >= POOL_CLASSES)
+		return 0;
+	size_t size = 16 * ((size_t)pool.class + 1), blocks = (bytes - sizeof pool) / size;
+	uint32_t used = (uint32_t)pool.used;
+	if ((address - first) % size != 0 || (address - first) / size >= blocks || used == 0 || used > blocks)
+		return 0;
+	if (pool.free && (pool.free < first || pool.free >= start + bytes || (pool.free - first) % size != 0))
+		return 0;
+	if (pool.last_offset != bytes - size || pool.next_offset > bytes || pool.next_offset < sizeof pool ||
+	    (pool.next_offset - sizeof pool) % size != 0)
+		return 0;
+	return size;
+}
+
+size_t objects_block_size(uintptr_t address)
+{
+	size_t size = class_size(address);
+
+	return size ? size : class_size(address - DEBUG_HEAD);
+}
+
+#define GC_HEAD 16u
+#define PRE_HEADER 16u
+#define TYPE_PRE_HEADER (1ul << 4 | 1ul << 3)
+#define PRE_HEADERS_SINCE 0x030b
+
+uintptr_t objects_block(const void *pointer)
+{
+	const pyobject *object = pointer;
+	uintptr_t address = (uintptr_t)object;
+	const pytype *type = object->type;
+
+	/* Exactly as far as its type says: what lies before an object without a record may be another's block. */
+	if ((type->flags & TYPE_HAVE_GC) && (!type->is_gc || type->is_gc((pyobject *)object)))
+		address -= GC_HEAD;
+	if (py.version >= PRE_HEADERS_SINCE && (type->flags & TYPE_PRE_HEADER))
+		address -= PRE_HEADER;
+	return blocks_get(address) != BLOCK_NONE ? address : 0;
+}
+
+/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. @until: not from that version on. */
+static const struct {
+	const char *name;
+	uint16_t since, until;
+} free_lists[] = {
+	{ "float", 0x0309, 0xffff },
+	{ "tuple", 0x0309, 0xffff },
+	{ "list", 0x0309, 0xffff },
+	{ "dict", 0x0309, 0xffff },
+	{ "slice", 0x0309, 0xffff },
+	{ "Context", 0x0309, 0xffff },
+	{ "hamt", 0x0309, 0xffff },
+	{ "frame", 0x0309, 0x030b },
+	{ "method", 0x0309, 0x030a },
+	{ "async_generator_asend", 0x0309, 0xffff },
+	{ "async_generator_wrapped_value", 0x0309, 0xffff },
+	{ "int", 0x030e, 0xffff },
+	{ "method", 0x030e, 0xffff },
+	{ "builtin_function_or_method", 0x030e, 0xffff },
+	{ "range_iterator", 0x030e, 0xffff },
+	{ "range", 0x030e, 0xffff },
+	{ "list_iterator", 0x030e, 0xffff },
+	{ "tuple_iterator", 0x030e, 0xffff },
+};
+
+bool objects_approximate(const void *pointer)
+{
+	const pytype *type = pointer;
+
+	/* Free lists serve the exact builtin types, which are static. */
+	if (type->flags & TYPE_HEAPTYPE)
+		return false;
+	for (unsigned i = 0; i < sizeof free_lists / sizeof *free_lists; i++)
+		if (py.version >= free_lists[i].since && py.version < free_lists[i].until && strcmp(type->name, free_lists[i].name) == 0)
+			return true;
+	return false;
+}
