@@ -72,7 +72,7 @@ static inline void put(const struct domain *domain, void *block, size_t size, co
 	}
 	if (unlikely(trail->tick++ == 0))
 		traces_tick();
-	uint32_t leaf = traces_leaf(node, domain->kind);
+	uint32_t leaf = trail_leaf(trail, node, domain->kind);
 	/* A block that malloc has served has its record already: its page is not this allocator's alone. */
 	if (pooled && size <= POOLED_MOST && blocks_get((uintptr_t)block) == BLOCK_NONE)
 		blocks_put_exclusive((uintptr_t)block, leaf, size < 16 ? 16 : (unsigned)(size + 15) & ~15u);
@@ -117,10 +117,14 @@ static void *hook_calloc(void *context, size_t count, size_t size)
 
 	if (unlikely(frozen))
 		return domain->real.calloc(domain->real.context, count, size);
-	before();
-	block = domain->real.calloc(domain->real.context, count, size);
-	after();
-	merge(block);
+	if (likely(pooled && count <= POOLED_MOST && size <= POOLED_MOST && count * size <= POOLED_MOST)) {
+		block = domain->real.calloc(domain->real.context, count, size);
+	} else {
+		before();
+		block = domain->real.calloc(domain->real.context, count, size);
+		after();
+		merge(block);
+	}
 	/* No overflow, as there is a block. */
 	put(domain, block, count * size, __builtin_frame_address(0));
 	return block;

@@ -13,10 +13,10 @@
 
 #define NEAR 8u  /* steps looked through for a frame that is not expected there */
 
-static __thread struct trail *mine __attribute__((tls_model("initial-exec")));
+__thread struct trail *trail_known;
 static struct trail *trails;
 
-static __attribute__((noinline)) struct trail *take_or_make(void)
+__attribute__((noinline)) struct trail *trail_make(void)
 {
 	uintptr_t self = (uintptr_t)pthread_self();
 	struct trail *trail = __atomic_load_n(&trails, __ATOMIC_ACQUIRE);
@@ -26,21 +26,16 @@ static __attribute__((noinline)) struct trail *take_or_make(void)
 	if (trail) {
 		trail->busy = false;
 		trail->count = 0;
-		return mine = trail;
+		return trail_known = trail;
 	}
-	trail = os_map(sizeof *trail + CODES_TEXT);
+	trail = os_map(sizeof *trail);
 	if (!trail)
 		return NULL;
 	trail->thread = self;
 	trail->next = __atomic_load_n(&trails, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&trails, &trail->next, trail, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
-	return mine = trail;
-}
-
-struct trail *trail_mine(void)
-{
-	return likely(mine) ? mine : take_or_make();
+	return trail_known = trail;
 }
 
 static uint32_t line_of(struct trail *trail, uintptr_t code, uint32_t serial, int32_t offset)
@@ -59,19 +54,18 @@ static uint32_t line_of(struct trail *trail, uintptr_t code, uint32_t serial, in
 /* The node of @step, which has its code and serial, under @parent. */
 static uint32_t node_of(struct trail *trail, const struct trail_step *step, uint32_t id, uint32_t parent)
 {
-	int32_t offset = layout_offset(step->code, step->at);
-	unsigned slot = (parent * 0x9e3779b1u ^ step->serial * 0x85ebca6bu ^ (uint32_t)offset * 0xc2b2ae35u) >> 20 & (TRAIL_NODES - 1);
+	unsigned slot = trail_slot(parent, step->at);
 
-	if (trail->nodes[slot].parent == parent && trail->nodes[slot].serial == step->serial &&
-	    trail->nodes[slot].offset == offset)
+	if (trail->nodes[slot].at == step->at && trail->nodes[slot].parent == parent && trail->nodes[slot].serial == step->serial)
 		return trail->nodes[slot].node;
 	if (!id)
 		id = codes_see(step->code, trail->text).id;
-	uint32_t node = traces_child(parent, trace_python(id, line_of(trail, step->code, step->serial, offset)));
+	uint32_t line = line_of(trail, step->code, step->serial, layout_offset(step->code, step->at));
+	uint32_t node = traces_child(parent, trace_python(id, line));
 	if (node != parent) {
+		trail->nodes[slot].at = step->at;
 		trail->nodes[slot].parent = parent;
 		trail->nodes[slot].serial = step->serial;
-		trail->nodes[slot].offset = offset;
 		trail->nodes[slot].node = node;
 	}
 	return node;
@@ -118,24 +112,6 @@ static void push(struct trail *trail, uintptr_t frame)
 	fill(trail, &trail->steps[++trail->count], frame);
 }
 
-/* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the outermost step
- * that has gone on, or 0. As far as a report shows. */
-static inline unsigned verify(const struct trail *trail, unsigned from, unsigned *stale)
-{
-	unsigned shown = (unsigned)options.frames;
-
-	*stale = 0;
-	for (const struct trail_step *step = &trail->steps[from]; step > trail->steps; step--) {
-		if (unlikely(layout_word(step->frame, layout.previous) != step[-1].frame))
-			return (unsigned)(step - trail->steps);
-		if (unlikely(layout_at(step->frame) != step->at))
-			*stale = (unsigned)(step - trail->steps);
-		if (step->serial && --shown == 0)
-			break;
-	}
-	return 0;
-}
-
 /* The step of @frame, at @top or below, within @reach; 0 if there is none. */
 static unsigned find(const struct trail *trail, uintptr_t frame, unsigned top, unsigned reach)
 {
@@ -146,14 +122,33 @@ static unsigned find(const struct trail *trail, uintptr_t frame, unsigned top, u
 	return top > least ? top : 0;
 }
 
-static __attribute__((noinline)) uint32_t follow(struct trail *trail, uintptr_t frame)
+__attribute__((noinline)) uint32_t trail_renew(struct trail *trail, unsigned stale)
 {
-	unsigned pending = 0, cursor = trail->count, stale = 0, broken;
+	for (unsigned i = stale; i <= trail->count; i++)
+		renew(trail, &trail->steps[i]);
+	return trail->steps[trail->count].node;
+}
 
+/* Another code object may stand where one that has died stood, and a frame of it where its frame was. */
+static void forget_dead(struct trail *trail)
+{
+	uint32_t deaths = codes_deaths();
+
+	if (trail->deaths != deaths)
+		trail->count = 0;
+	trail->deaths = deaths;
+}
+
+__attribute__((noinline)) uint32_t trail_follow(struct trail *trail, uintptr_t frame)
+{
+	unsigned pending = 0, cursor, stale = 0, broken;
+
+	forget_dead(trail);
+	cursor = trail->count;
 	while (frame && pending < TRAIL_ROOM) {
 		unsigned there = find(trail, frame, cursor, pending < 2 ? TRAIL_ROOM : NEAR);
 		if (there) {
-			broken = verify(trail, there, &stale);
+			broken = trail_verify(trail, there, &stale);
 			cursor = there;
 			if (!broken)
 				break;
@@ -166,8 +161,6 @@ static __attribute__((noinline)) uint32_t follow(struct trail *trail, uintptr_t 
 		}
 		trail->pending[pending++] = frame;
 		frame = layout_word(frame, layout.previous);
-		if (!frame || pending == TRAIL_ROOM)
-			cursor = 0;
 	}
 	if (!frame || pending == TRAIL_ROOM) {
 		cursor = stale = 0;
@@ -181,25 +174,15 @@ static __attribute__((noinline)) uint32_t follow(struct trail *trail, uintptr_t 
 	return trail->steps[trail->count].node;
 }
 
-uint32_t trail_node(struct trail *trail, uintptr_t frame)
+__attribute__((noinline)) uint32_t trail_leaf_new(struct trail *trail, uint32_t node, enum trace_kind kind)
 {
-	uint32_t deaths = codes_deaths();
-	struct trail_step *top;
-	unsigned stale;
+	unsigned slot = node & (TRAIL_LEAVES - 1), which = kind - TRACE_PYTHON_MEMORY;
+	uint32_t epoch = traces_epoch();
 
-	if (unlikely(trail->deaths != deaths)) {
-		trail->deaths = deaths;
-		trail->count = 0;
+	if (trail->leaves[slot].node != node || trail->leaves[slot].epoch != epoch) {
+		trail->leaves[slot].node = node;
+		trail->leaves[slot].epoch = epoch;
+		trail->leaves[slot].leaf[!which] = 0;
 	}
-	top = &trail->steps[trail->count];
-	if (unlikely(!frame))
-		return TRACE_ROOT;
-	if (likely(top->frame == frame && trail->count && !verify(trail, trail->count, &stale))) {
-		if (likely(!stale))
-			return top->node;
-		for (unsigned i = stale; i <= trail->count; i++)
-			renew(trail, &trail->steps[i]);
-		return trail->steps[trail->count].node;
-	}
-	return follow(trail, frame);
+	return trail->leaves[slot].leaf[which] = traces_leaf(node, kind);
 }
