@@ -10,7 +10,7 @@
 #include "python/capi.h"
 #include "python/codes.h"
 #include "python/layout.h"
-#include "python/trail.h"
+#include "python/calls.h"
 
 #define POOLED_MOST ((size_t)512)  /* requests up to this come out of pymalloc's pools */
 #define THREAD_LOCAL_STATE 0x030c  /* from here on each thread knows its own thread state */
@@ -47,38 +47,38 @@ void objects_configure(bool on, objects_native_fn native, void (*enter)(void), v
 
 /* The calling thread's current frame, 0 for none; the caller holds the GIL, as far as it keeps CPython's rules. Up to 3.11 another
  * thread's state may be current if it does not: that is not followed. */
-static inline uintptr_t current_frame(const struct trail *trail)
+static inline uintptr_t current_frame(const struct calls *calls)
 {
 	uintptr_t thread = layout.version ? (uintptr_t)capi_current() : 0;
 
 	if (unlikely(!thread))
 		return 0;
-	if (layout.version < THREAD_LOCAL_STATE && layout_word(thread, layout.thread_id) != trail->thread)
+	if (layout.version < THREAD_LOCAL_STATE && layout_word(thread, layout.thread_id) != calls->thread)
 		return 0;
 	return layout_current(thread);
 }
 
 static inline void put(const struct domain *domain, void *block, size_t size, const void *frame)
 {
-	struct trail *trail = block ? trail_mine() : NULL;
+	struct calls *calls = block ? calls_mine() : NULL;
 
-	if (unlikely(!trail || trail->busy))
+	if (unlikely(!calls || calls->busy))
 		return;
-	trail->busy = true;
-	uint32_t node = trail_node(trail, current_frame(trail));
+	calls->busy = true;
+	uint32_t node = calls_node(calls, current_frame(calls));
 	if (native_frames) {
 		struct caller caller = caller_at(frame);
 		node = native_frames(node, &caller, NULL);
 	}
-	if (unlikely(trail->tick++ == 0))
+	if (unlikely(calls->tick++ == 0))
 		traces_tick();
-	uint32_t leaf = trail_leaf(trail, node, domain->kind);
+	uint32_t leaf = calls_leaf(calls, node, domain->kind);
 	/* A block that malloc has served has its record already: its page is not this allocator's alone. */
 	if (pooled && size <= POOLED_MOST && blocks_get((uintptr_t)block) == BLOCK_NONE)
 		blocks_put_exclusive((uintptr_t)block, leaf, size < 16 ? 16 : (unsigned)(size + 15) & ~15u);
 	else
 		blocks_put((uintptr_t)block, leaf);
-	trail->busy = false;
+	calls->busy = false;
 }
 
 /* CPython's debug allocator puts its own head before the block: what malloc has served for both is one block, the caller's. */
@@ -235,12 +235,12 @@ uint32_t objects_trace(void)
 	/* Up to 3.11 it may be another thread's, about to end: compared, not read. */
 	if (!thread || (layout.version < THREAD_LOCAL_STATE && thread != py.PyGILState_GetThisThreadState()))
 		return TRACE_ROOT;
-	struct trail *trail = trail_mine();
-	if (!trail || trail->busy)
+	struct calls *calls = calls_mine();
+	if (!calls || calls->busy)
 		return TRACE_ROOT;
-	trail->busy = true;
-	uint32_t node = trail_node(trail, layout_current((uintptr_t)thread));
-	trail->busy = false;
+	calls->busy = true;
+	uint32_t node = calls_node(calls, layout_current((uintptr_t)thread));
+	calls->busy = false;
 	return node;
 }
 
