@@ -244,9 +244,9 @@ uint32_t objects_trace(void)
 	return node;
 }
 
-void objects_freeze(void)
+void objects_freeze(bool on)
 {
-	frozen = true;
+	frozen = on;
 }
 
 const char *objects_state(void)

@@ -10,7 +10,6 @@
 #include "native/modules.h"
 #include "python/attach.h"
 #include "python/interpreters.h"
-#include "python/objects.h"
 #include "report/holders.h"
 #include "report/seen.h"
 #include "report/write.h"
@@ -62,7 +61,6 @@ int report_make(const struct report_request *request)
 	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
 	bool python = request->with_python && !attach_problem();
 	ledger_thaw();
-	objects_freeze();
 	if (python && interpreters_count() == 0)
 		interpreters_late();
 	bool collecting = python && interpreters_pause_gc();

@@ -12,6 +12,7 @@
 #include "ledger/registrations.h"
 #include "native/modules.h"
 #include "python/attach.h"
+#include "python/objects.h"
 #include "report/file.h"
 #include "report/report.h"
 #include "report/seen.h"
@@ -94,9 +95,13 @@ static int open_file(void *file)
 static int work(void *argument)
 {
 	struct report_request *request = argument;
+	int result;
 
 	request->shared_pause_ns = freeze_shared_pause();
-	return report_make(request);
+	objects_freeze(true);
+	result = report_make(request);
+	objects_freeze(false); /* done in place, where no copy can be made: the process may go on after an exec that fails */
+	return result;
 }
 
 /* Why Python is not looked at, or NULL. */
