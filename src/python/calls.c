@@ -90,14 +90,29 @@ static void fill(struct calls *calls, struct calls_step *step, uintptr_t frame)
 	}
 }
 
-/* The same frame has gone on, or something outside it has. */
-static void renew(struct calls *calls, struct calls_step *step)
+/* The step before it is right already. */
+static void reach(struct calls *calls, unsigned step)
 {
+	unsigned until = step ? calls->until[step - 1] : 0;
+
+	calls->shown[step] = (uint16_t)(step ? calls->shown[step - 1] + (calls->steps[step].serial != 0) : 0);
+	while (calls->shown[step] - calls->shown[until] > (int)options.frames)
+		until++;
+	calls->until[step] = (uint16_t)until;
+}
+
+/* The same frame has gone on, or something outside it has. */
+static void renew(struct calls *calls, unsigned index)
+{
+	struct calls_step *step = &calls->steps[index];
+
 	if (step->serial && layout_code(step->frame) == step->code) {
 		step->at = layout_at(step->frame);
 		step->node = node_of(calls, step, 0, step[-1].node);
 	} else {
 		fill(calls, step, step->frame);
+		for (unsigned i = index; i <= calls->count; i++)
+			reach(calls, i);
 	}
 }
 
@@ -105,11 +120,14 @@ static void push(struct calls *calls, uintptr_t frame)
 {
 	if (unlikely(calls->count == CALLS_ROOM)) {
 		/* The outer half is forgotten but for its node: it is beyond what a report shows. */
-		unsigned half = CALLS_ROOM / 2;
+		const unsigned half = CALLS_ROOM / 2;
 		memmove(calls->steps, calls->steps + half, (CALLS_ROOM + 1 - half) * sizeof calls->steps[0]);
 		calls->count -= half;
+		for (unsigned i = 0; i <= calls->count; i++)
+			reach(calls, i);
 	}
 	fill(calls, &calls->steps[++calls->count], frame);
+	reach(calls, calls->count);
 }
 
 /* The step of @frame, at @top or below, within @reach; 0 if there is none. */
@@ -125,7 +143,7 @@ static unsigned find(const struct calls *calls, uintptr_t frame, unsigned top, u
 __attribute__((noinline)) uint32_t calls_renew(struct calls *calls, unsigned stale)
 {
 	for (unsigned i = stale; i <= calls->count; i++)
-		renew(calls, &calls->steps[i]);
+		renew(calls, i);
 	return calls->steps[calls->count].node;
 }
 
@@ -146,7 +164,12 @@ __attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t f
 	forget_dead(calls);
 	cursor = calls->count;
 	while (frame && pending < CALLS_ROOM) {
-		unsigned there = find(calls, frame, cursor, pending < 2 ? CALLS_ROOM : NEAR);
+		unsigned there = find(calls, frame, cursor, NEAR);
+		/* The innermost two may be anywhere: others have returned. As a rule one has been called, or two have returned. */
+		if (!there && pending == 0 && find(calls, layout_word(frame, layout.previous), cursor, 1) == 0)
+			there = find(calls, frame, cursor, CALLS_ROOM);
+		if (!there && pending == 1)
+			there = find(calls, frame, cursor, CALLS_ROOM);
 		if (there) {
 			broken = calls_verify(calls, there, &stale);
 			cursor = there;
@@ -168,7 +191,7 @@ __attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t f
 	}
 	calls->count = cursor;
 	for (unsigned i = stale; i && i <= cursor; i++)
-		renew(calls, &calls->steps[i]);
+		renew(calls, i);
 	while (pending)
 		push(calls, calls->pending[--pending]);
 	return calls->steps[calls->count].node;

@@ -37,6 +37,8 @@ struct calls {
 	uint32_t count;
 	/* Outermost first; [0] stands for what lies outside: frame 0 and the root as a rule. */
 	struct calls_step steps[CALLS_ROOM + 1];
+	/* How many of them show, up to and with each; and where, from each outward, as many lie behind as a report shows. */
+	uint16_t shown[CALLS_ROOM + 1], until[CALLS_ROOM + 1];
 	struct { uint64_t at; uint32_t parent, serial, node, unused; } nodes[CALLS_NODES];
 	struct { uint32_t node, epoch, leaf[2]; } leaves[CALLS_LEAVES];
 	struct { uint32_t serial; int32_t offset; uint32_t line; } lines[CALLS_LINES];
@@ -57,18 +59,18 @@ uint32_t calls_leaf_new(struct calls *calls, uint32_t node, enum trace_kind kind
 
 /* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the outermost step
  * that has gone on, or 0. As far as a report shows. */
-static inline unsigned calls_verify(const struct calls *calls, unsigned from, unsigned *stale)
+static inline __attribute__((always_inline)) unsigned calls_verify(const struct calls *calls, unsigned from, unsigned *stale)
 {
-	const struct calls_step *step = &calls->steps[from];
-	unsigned shown = (unsigned)options.frames, changed = 0;
+	const struct calls_step *step = &calls->steps[from], *until = &calls->steps[calls->until[from]];
+	const unsigned previous = layout.previous, instruction = layout.instruction;
+	const bool pointers = layout.unit == 0;
+	unsigned changed = 0;
 
-	for (; step > calls->steps; step--) {
-		if (unlikely(layout_word(step->frame, layout.previous) != step[-1].frame))
+	for (; step > until; step--) {
+		if (unlikely(layout_word(step->frame, previous) != step[-1].frame))
 			return (unsigned)(step - calls->steps);
-		if (layout_at(step->frame) != step->at)
+		if ((likely(pointers) ? layout_word(step->frame, instruction) : layout_at(step->frame)) != step->at)
 			changed = (unsigned)(step - calls->steps);
-		if (step->serial && --shown == 0)
-			break;
 	}
 	*stale = changed;
 	return 0;

@@ -33,6 +33,7 @@ static void nothing(void) { }
 static bool wanted, hooked, pooled, debugged, frozen, reached;
 static objects_native_fn native_frames;
 static void (*before)(void) = nothing, (*after)(void) = nothing;
+static void *(*current_thread)(void);  /* capi_current, without the choice */
 static const char *problem = "Python has not been initialised";
 
 void objects_configure(bool on, objects_native_fn native, void (*enter)(void), void (*leave)(void))
@@ -49,7 +50,7 @@ void objects_configure(bool on, objects_native_fn native, void (*enter)(void), v
  * thread's state may be current if it does not: that is not followed. */
 static inline uintptr_t current_frame(const struct calls *calls)
 {
-	uintptr_t thread = layout.version ? (uintptr_t)capi_current() : 0;
+	uintptr_t thread = layout.version ? (uintptr_t)current_thread() : 0;
 
 	if (unlikely(!thread))
 		return 0;
@@ -212,6 +213,7 @@ void objects_attach(void *(*symbol)(const char *name))
 	const char *name = py._PyMem_GetCurrentAllocatorName ? py._PyMem_GetCurrentAllocatorName() : NULL;
 	pooled = name && strcmp(name, "pymalloc") == 0;
 	debugged = name && strstr(name, "_debug");
+	current_thread = py.PyThreadState_GetUnchecked ? py.PyThreadState_GetUnchecked : py._PyThreadState_UncheckedGet;
 	bool fits = layout_attach(symbol);
 	hooked = wrap(DOMAIN_MEM) && wrap(DOMAIN_OBJ);
 	if (!hooked)
@@ -231,7 +233,7 @@ uint32_t objects_trace(void)
 {
 	if (!layout.version)
 		return TRACE_ROOT;
-	void *thread = capi_current();
+	void *thread = current_thread();
 	/* Up to 3.11 it may be another thread's, about to end: compared, not read. */
 	if (!thread || (layout.version < THREAD_LOCAL_STATE && thread != py.PyGILState_GetThisThreadState()))
 		return TRACE_ROOT;
