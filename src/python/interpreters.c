@@ -106,7 +106,7 @@ static pyobject *last_callback(pyobject *self, pyobject *arguments)
 	if (index != INTERPRETER_NONE && !table[index].main) {
 		table[index].ended = true;
 		drop(table[index].gc, GC_FUNCTION_COUNT);
-	} else if (at_exit) {
+	} else if (at_exit && py.PyInterpreterState_Get() == py.PyInterpreterState_Main()) {
 		at_exit();
 	}
 	py.Py_IncRef(py._Py_NoneStruct);
@@ -159,12 +159,25 @@ uint64_t interpreters_hidden(const struct interpreter *interpreter)
 	return now > interpreter->hidden ? now - interpreter->hidden : 0;
 }
 
+static const char starting[] = "an interpreter was about to start";
+
+/* Nothing else has been said of it meanwhile. */
+static void settled(struct interpreter *interpreter)
+{
+	if (interpreter->problem == starting)
+		interpreter->problem = NULL;
+}
+
 static struct interpreter *new_entry(void)
 {
+	/* From 3.12 on two interpreters may begin at the same time. */
 	uint32_t index = atomic_load(&count);
+	while (index < INTERPRETERS_MAX && !atomic_compare_exchange_weak(&count, &index, index + 1))
+		;
 	if (index == INTERPRETERS_MAX)
 		return NULL;
 	struct interpreter *interpreter = &table[index];
+	interpreter->problem = starting;
 	interpreter->state = py.PyInterpreterState_Get();
 	interpreter->id = py.PyInterpreterState_GetID(interpreter->state);
 	interpreter->main = interpreter->state == py.PyInterpreterState_Main();
@@ -192,7 +205,7 @@ void interpreters_begin(pyobject *module, fastcall_fn real)
 	if (!had_gc)
 		py.PyDict_DelItemString(modules, "gc");
 	py.PyErr_Clear();
-	atomic_fetch_add(&count, 1);
+	settled(interpreter);
 	if (!register_callback())
 		interpreter->problem = "the last atexit callback could not be registered";
 }
@@ -207,7 +220,7 @@ void interpreters_late(void)
 		hold_gc(interpreter, py.PyDict_GetItemString(modules, "gc"));
 		if (!find_lists(interpreter, posix, (fastcall_fn)(void *)py.PyCFunction_GetFunction(function)))
 			interpreter->problem = "the interpreter's lists of fork callables were not found (attached late)";
-		atomic_fetch_add(&count, 1);
+		settled(interpreter);
 	}
 	py.PyErr_Clear();
 }
