@@ -14,6 +14,7 @@
 #define POOL_LARGE 16384u
 #define POOL_CLASSES 32u
 #define DEBUG_HEAD 16u
+#define DEBUG_FENCE 0xfd
 
 struct pool {
 	uint64_t used;                 /* the upper half is padding */
@@ -23,11 +24,11 @@ struct pool {
 };
 
 /* The page may be nobody's: the kernel looks. */
-static bool read_pool(uintptr_t address, struct pool *pool)
+static bool read_memory(uintptr_t address, void *copy, size_t size)
 {
-	struct iovec to = { pool, sizeof *pool }, from = { (void *)address, sizeof *pool };
+	struct iovec to = { copy, size }, from = { (void *)address, size };
 
-	return os_call(SYS_process_vm_readv, os_getpid(), (long)&to, 1, (long)&from, 1, 0) == (long)sizeof *pool;
+	return os_call(SYS_process_vm_readv, os_getpid(), (long)&to, 1, (long)&from, 1, 0) == (long)size;
 }
 
 /* What only a pool's head would look like. */
@@ -37,7 +38,7 @@ static size_t class_size(uintptr_t address)
 	uintptr_t first = start + sizeof(struct pool);
 	struct pool pool;
 
-	if (address < first || !read_pool(start, &pool) || pool.class >= POOL_CLASSES)
+	if (address < first || !read_memory(start, &pool, sizeof pool) || pool.class >= POOL_CLASSES)
 		return 0;
 	size_t size = 16 * ((size_t)pool.class + 1), blocks = (bytes - sizeof pool) / size;
 	uint32_t used = (uint32_t)pool.used;
@@ -51,11 +52,28 @@ static size_t class_size(uintptr_t address)
 	return size;
 }
 
+/* The debug allocator writes before each block how long it is, most significant byte first, then its domain's letter and a fence. What
+ * malloc knows begins elsewhere. Return: 0 if it is not one of its blocks. */
+static size_t debug_size(uintptr_t address)
+{
+	uint8_t head[DEBUG_HEAD];
+	size_t size = 0;
+
+	if (!read_memory(address - DEBUG_HEAD, head, sizeof head) || !head[8] || !strchr("rmo", head[8]))
+		return 0;
+	for (unsigned i = 9; i < DEBUG_HEAD; i++)
+		if (head[i] != DEBUG_FENCE)
+			return 0;
+	for (unsigned i = 0; i < 8; i++)
+		size = size << 8 | head[i];
+	return size;
+}
+
 size_t objects_block_size(uintptr_t address)
 {
 	size_t size = class_size(address);
 
-	return size ? size : class_size(address - DEBUG_HEAD);
+	return size ? size : debug_size(address);
 }
 
 #define GC_HEAD 16u
