@@ -145,10 +145,10 @@ static void *hook_realloc(void *context, void *block, size_t size)
 	uint32_t record = BLOCK_NONE;
 	void *moved;
 
-	if (unlikely(frozen))
-		return domain->real.realloc(domain->real.context, block, size);
 	if (block)
 		record = blocks_take((uintptr_t)block);
+	if (unlikely(frozen))
+		return domain->real.realloc(domain->real.context, block, size);
 	before();
 	moved = domain->real.realloc(domain->real.context, block, size);
 	after();
@@ -164,7 +164,7 @@ static void hook_free(void *context, void *block)
 {
 	const struct domain *domain = context;
 
-	if (likely(!frozen && block))
+	if (likely(block))
 		forget(block);
 	domain->real.free(domain->real.context, block);
 }

@@ -18,7 +18,7 @@ void objects_configure(bool on, objects_native_fn native, void (*before)(void), 
  * for capi_load. With the GIL. */
 void objects_attach(void *(*symbol)(const char *name));
 
-/* objects_freeze - @on: what Python allocates and frees from now on is the report's own: nothing is recorded, and no record goes. */
+/* objects_freeze - @on: what Python allocates from now on is the report's own, and not recorded. */
 void objects_freeze(bool on);
 
 /* objects_evaluator - address of the evaluation loop's function, 0 unknown. */

@@ -14,6 +14,7 @@
 #define POOL_LARGE 16384u
 #define POOL_CLASSES 32u
 #define DEBUG_HEAD 16u
+#define DEBUG_EXTRA 24u  /* head and tail */
 #define DEBUG_FENCE 0xfd
 
 struct pool {
@@ -66,7 +67,7 @@ static size_t debug_size(uintptr_t address)
 			return 0;
 	for (unsigned i = 0; i < 8; i++)
 		size = size << 8 | head[i];
-	return size;
+	return size + DEBUG_EXTRA;
 }
 
 size_t objects_block_size(uintptr_t address)
