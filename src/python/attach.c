@@ -13,6 +13,7 @@
 #include "ledger/forks.h"
 #include "ledger/stacks.h"
 #include "python/capi.h"
+#include "python/codes.h"
 #include "python/frames.h"
 #include "python/interpreters.h"
 #include "python/objects.h"
@@ -309,6 +310,7 @@ bool python_here(void)
 
 void python_child(uint32_t interpreter)
 {
+	codes_child();
 	if (interpreter != INTERPRETER_NONE)
 		atomic_store(&process, os_getpid());
 }

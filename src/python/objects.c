@@ -15,6 +15,9 @@
 #define POOLED_MOST ((size_t)512)  /* requests up to this come out of pymalloc's pools */
 #define THREAD_LOCAL_STATE 0x030c  /* from here on each thread knows its own thread state */
 
+#define DEBUG_HEAD 16              /* what the debug allocator puts before a block, and takes in all */
+#define DEBUG_EXTRA 24
+
 /* The domains that are wrapped, as PyMem_SetAllocator numbers them. */
 enum { DOMAIN_MEM = 1, DOMAIN_OBJ = 2 };
 
@@ -34,6 +37,7 @@ static bool wanted, hooked, pooled, debugged, frozen, reached;
 static objects_native_fn native_frames;
 static void (*before)(void) = nothing, (*after)(void) = nothing;
 static void *(*current_thread)(void);  /* capi_current, without the choice */
+static bool (*chosen)(size_t size);
 static const char *problem = "Python has not been initialised";
 
 void objects_configure(bool on, objects_native_fn native, void (*enter)(void), void (*leave)(void))
@@ -44,6 +48,24 @@ void objects_configure(bool on, objects_native_fn native, void (*enter)(void), v
 		before = enter;
 		after = leave;
 	}
+}
+
+void objects_sample(bool (*function)(size_t size))
+{
+	chosen = function;
+}
+
+/* As the report will ask: a pool's blocks are of whole classes, the debug allocator's have a head and a tail, others are malloc's. */
+static __attribute__((noinline)) bool sampled(void *block, size_t size)
+{
+	size_t bytes = debugged ? size + DEBUG_EXTRA : (size + 15) & ~(size_t)15;
+
+	if (!debugged && (!pooled || size > POOLED_MOST))
+		bytes = blocks_usable((uintptr_t)block);
+	if (chosen(bytes ? bytes : 16))
+		return true;
+	blocks_take((uintptr_t)block);
+	return false;
 }
 
 /* The calling thread's current frame, 0 for none; the caller holds the GIL, as far as it keeps CPython's rules. Up to 3.11 another
@@ -63,7 +85,7 @@ static inline void put(const struct domain *domain, void *block, size_t size, co
 {
 	struct calls *calls = block ? calls_mine() : NULL;
 
-	if (unlikely(!calls || calls->busy))
+	if (unlikely(!calls || calls->busy || (chosen && !sampled(block, size))))
 		return;
 	calls->busy = true;
 	uint32_t node = calls_node(calls, current_frame(calls));
@@ -83,7 +105,6 @@ static inline void put(const struct domain *domain, void *block, size_t size, co
 }
 
 /* CPython's debug allocator puts its own head before the block: what malloc has served for both is one block, the caller's. */
-#define DEBUG_HEAD 16
 static inline void merge(void *block)
 {
 	if (unlikely(debugged && block))

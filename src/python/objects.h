@@ -14,6 +14,9 @@ typedef uint32_t (*objects_native_fn)(uint32_t parent, const struct caller *call
  * NULL for none). @before, @after: around the real allocator's calls, so that the malloc below it is not recorded twice. */
 void objects_configure(bool on, objects_native_fn native, void (*before)(void), void (*after)(void));
 
+/* objects_sample - only blocks for which @chosen (bytes that the block takes) says so are recorded. Before the interpreter starts. */
+void objects_sample(bool (*chosen)(size_t size));
+
 /* objects_attach - from the posix module's initialisation (python/attach.c), in each interpreter: wraps the table if it is not. @symbol: as
  * for capi_load. With the GIL. */
 void objects_attach(void *(*symbol)(const char *name));
