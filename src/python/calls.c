@@ -56,7 +56,8 @@ static uint32_t node_of(struct calls *calls, const struct calls_step *step, uint
 {
 	unsigned slot = calls_slot(parent, step->at);
 
-	if (calls->nodes[slot].at == step->at && calls->nodes[slot].parent == parent && calls->nodes[slot].serial == step->serial)
+	if (calls->nodes[slot].at == step->at && calls->nodes[slot].parent == parent &&
+	    calls->nodes[slot].serial == step->serial)
 		return calls->nodes[slot].node;
 	if (!id)
 		id = codes_see(step->code, calls->text).id;
@@ -165,7 +166,8 @@ __attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t f
 	cursor = calls->count;
 	while (frame && pending < CALLS_ROOM) {
 		unsigned there = find(calls, frame, cursor, NEAR);
-		/* The innermost two may be anywhere: others have returned. As a rule one has been called, or two have returned. */
+		/* The innermost two may be anywhere: others have returned. As a rule one has been called, or two
+		 * have returned. */
 		if (!there && pending == 0 && find(calls, layout_word(frame, layout.previous), cursor, 1) == 0)
 			there = find(calls, frame, cursor, CALLS_ROOM);
 		if (!there && pending == 1)

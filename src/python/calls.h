@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * calls.h - the Python stack of a thread as a path of the call tree (ledger/traces.h). Each thread remembers the frames of its last
- * stack; the next one is compared with them, frame by frame along the interpreter's own links, and what is the same keeps its node.
+ * calls.h - the Python stack of a thread as a path of the call tree (ledger/traces.h). Each thread remembers the
+ * frames of its last stack; the next one is compared with them, frame by frame along the interpreter's own links,
+ * and what is the same keeps its node.
  *
  * A frame that is remembered is read only when a living frame's link has just named it.
  */
@@ -37,7 +38,8 @@ struct calls {
 	uint32_t count;
 	/* Outermost first; [0] stands for what lies outside: frame 0 and the root as a rule. */
 	struct calls_step steps[CALLS_ROOM + 1];
-	/* How many of them show, up to and with each; and where, from each outward, as many lie behind as a report shows. */
+	/* How many of them show, up to and with each; and where, from each outward, as many lie behind as a report
+	 * shows. */
 	uint16_t shown[CALLS_ROOM + 1], until[CALLS_ROOM + 1];
 	struct { uint64_t at; uint32_t parent, serial, node, unused; } nodes[CALLS_NODES];
 	struct { uint32_t node, epoch, leaf[2]; } leaves[CALLS_LEAVES];
@@ -46,8 +48,8 @@ struct calls {
 	char text[CODES_TEXT];
 };
 
-/* calls_mine - the calling thread's, made at first use; NULL without memory. That of a thread that has ended is taken over by a new
- * one at the same place. Thread, fork: any. Signal: not at first use. */
+/* calls_mine - the calling thread's, made at first use; NULL without memory. That of a thread that has ended is
+ * taken over by a new one at the same place. Thread, fork: any. Signal: not at first use. */
 extern __thread struct calls *calls_known __attribute__((tls_model("initial-exec"), visibility("hidden")));
 struct calls *calls_make(void);
 static inline struct calls *calls_mine(void) { return likely(calls_known) ? calls_known : calls_make(); }
@@ -57,9 +59,10 @@ uint32_t calls_follow(struct calls *calls, uintptr_t frame);
 uint32_t calls_renew(struct calls *calls, unsigned stale);
 uint32_t calls_leaf_new(struct calls *calls, uint32_t node, enum trace_kind kind);
 
-/* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the outermost step
- * that has gone on, or 0. As far as a report shows. */
-static inline __attribute__((always_inline)) unsigned calls_verify(const struct calls *calls, unsigned from, unsigned *stale)
+/* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the
+ * outermost step that has gone on, or 0. As far as a report shows. */
+static inline __attribute__((always_inline))
+unsigned calls_verify(const struct calls *calls, unsigned from, unsigned *stale)
 {
 	const struct calls_step *step = &calls->steps[from], *until = &calls->steps[calls->until[from]];
 	const unsigned previous = layout.previous, instruction = layout.instruction;
@@ -81,7 +84,8 @@ static inline unsigned calls_slot(uint32_t parent, uint64_t at)
 	return ((uint32_t)(at >> 1) + (parent * 0x9e3779b1u >> 20)) & (CALLS_NODES - 1);
 }
 
-/* calls_node - the path of the stack whose innermost frame is @frame. The caller has set busy, and holds the GIL. errno unchanged. */
+/* calls_node - the path of the stack whose innermost frame is @frame. The caller has set busy, and holds the GIL.
+ * errno unchanged. */
 static inline uint32_t calls_node(struct calls *calls, uintptr_t frame)
 {
 	struct calls_step *top = &calls->steps[calls->count];

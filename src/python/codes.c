@@ -19,8 +19,9 @@
 #define SETS_FIRST 256u
 #define SETS_MOST (1u << 17)
 
-/* From a living code object's address to what is known of it. A set has eight places; one that is full makes the whole
- * grow, or forgets: then the code object is seen for the first time again, which costs a copy and is not wrong. */
+/* From a living code object's address to what is known of it. A set has eight places; one that is full makes the
+ * whole grow, or forgets: then the code object is seen for the first time again, which costs a copy and is not
+ * wrong. */
 struct set {
 	uintptr_t address[WAYS];   /* 0: free. Stored last, cleared first */
 	struct code code[WAYS];
@@ -168,7 +169,8 @@ static const char *text(pyobject *object, char *room)
 	return strings_intern_n(room, used);
 }
 
-/* The frames that the interpreter puts between a class and its __init__ run a code object of its own: one text for all names, no line. */
+/* The frames that the interpreter puts between a class and its __init__ run a code object of its own: one text for
+ * all names, no line. */
 static bool is_shim(uintptr_t code)
 {
 	return layout_word(code, layout.name) == layout_word(code, layout.filename) &&

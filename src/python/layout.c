@@ -44,7 +44,8 @@ static void ask_runtime(struct layout *row, const uint64_t *words)
 	const uint64_t *frame = words + places->previous, *code = words + places->filename;
 	const struct { uint8_t *field; uint64_t word; } found[] = {
 		{ &row->thread_frame, words[places->current_frame] }, { &row->thread_id, words[places->thread_id] },
-		{ &row->previous, frame[0] }, { &row->code, frame[1] }, { &row->instruction, frame[2] }, { &row->owner, frame[4] },
+		{ &row->previous, frame[0] }, { &row->code, frame[1] }, { &row->instruction, frame[2] },
+		{ &row->owner, frame[4] },
 		{ &row->filename, code[0] }, { &row->name, code[2] }, { &row->first_line, code[4] },
 		{ &row->first_instruction, code[8] },
 	};
@@ -73,7 +74,8 @@ static bool same_code(uintptr_t ours, pyobject *code)
 	return same_attribute(code, name, layout.name) && same_attribute(code, "co_filename", layout.filename);
 }
 
-/* The next frame from @frame outward that runs code and has come beyond its prologue, as the C API shows them; 0 past the last. */
+/* The next frame from @frame outward that runs code and has come beyond its prologue, as the C API shows them; 0
+ * past the last. */
 static uintptr_t shown(uintptr_t frame)
 {
 	while (frame && (!layout_runs(frame) || layout_offset(layout_code(frame), layout_at(frame)) < 0))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * layout.h - where a CPython keeps its frames: a row of offsets for each version, held at the attach against what the C API says of the
- * stack that is there, so that walking a stack later calls nothing and makes nothing.
+ * layout.h - where a CPython keeps its frames: a row of offsets for each version, held at the attach against what
+ * the C API says of the stack that is there, so that walking a stack later calls nothing and makes nothing.
  */
 #ifndef PYTHON_LAYOUT_H
 #define PYTHON_LAYOUT_H
@@ -15,15 +15,15 @@ struct layout {
 	uint8_t held_frame;
 	uint8_t thread_id;
 	uint8_t previous, code, instruction, owner;  /* in a frame; owner 0: every frame runs code */
-	uint8_t unit;               /* bytes that a step of the instruction means; 0: it is a pointer into the code object */
+	uint8_t unit;               /* bytes that a step of the instruction means; 0: it is a pointer */
 	uint8_t name, filename;     /* in a code object; name: qualified where the version has it */
 	uint8_t first_line, first_instruction;
 };
 
 extern struct layout layout;
 
-/* layout_attach - with the GIL, from C code that Python code has called: choose the row and check it. @symbol: as for capi_load.
- * Return: true if the layout is known to fit. Makes the frame objects of the current stack. */
+/* layout_attach - with the GIL, from C code that Python code has called: choose the row and check it. @symbol: as
+ * for capi_load. Return: true if the layout is known to fit. Makes the frame objects of the current stack. */
 bool layout_attach(void *(*symbol)(const char *name));
 
 /* From here on all offsets are right. @thread: a thread state that belongs to the caller; its frames live. */
@@ -52,8 +52,9 @@ static inline bool layout_runs(uintptr_t frame)
 	return !layout.owner || *(const char *)(frame + layout.owner) < LAYOUT_OWNER_INTERPRETER;
 }
 
-/* layout_at - the instruction that the frame is at: the same number again only for the same instruction of the same code object (while
- * that lives). layout_offset - the same in bytes from the code's start, negative before the first. */
+/* layout_at - the instruction that the frame is at: the same number again only for the same instruction of the same
+ * code object (while that lives). layout_offset - the same in bytes from the code's start, negative before the
+ * first. */
 static inline uint64_t layout_at(uintptr_t frame)
 {
 	if (!layout.unit)

@@ -55,7 +55,8 @@ void objects_sample(bool (*function)(size_t size))
 	chosen = function;
 }
 
-/* As the report will ask: a pool's blocks are of whole classes, the debug allocator's have a head and a tail, others are malloc's. */
+/* As the report will ask: a pool's blocks are of whole classes, the debug allocator's have a head and a tail,
+ * others are malloc's. */
 static __attribute__((noinline)) bool sampled(void *block, size_t size)
 {
 	size_t bytes = debugged ? size + DEBUG_EXTRA : (size + 15) & ~(size_t)15;
@@ -68,8 +69,8 @@ static __attribute__((noinline)) bool sampled(void *block, size_t size)
 	return false;
 }
 
-/* The calling thread's current frame, 0 for none; the caller holds the GIL, as far as it keeps CPython's rules. Up to 3.11 another
- * thread's state may be current if it does not: that is not followed. */
+/* The calling thread's current frame, 0 for none; the caller holds the GIL, as far as it keeps CPython's rules. Up
+ * to 3.11 another thread's state may be current if it does not: that is not followed. */
 static inline uintptr_t current_frame(const struct calls *calls)
 {
 	uintptr_t thread = layout.version ? (uintptr_t)current_thread() : 0;
@@ -104,7 +105,8 @@ static inline void put(const struct domain *domain, void *block, size_t size, co
 	calls->busy = false;
 }
 
-/* CPython's debug allocator puts its own head before the block: what malloc has served for both is one block, the caller's. */
+/* CPython's debug allocator puts its own head before the block: what malloc has served for both is one block, the
+ * caller's. */
 static inline void merge(void *block)
 {
 	if (unlikely(debugged && block))
@@ -281,6 +283,6 @@ const char *objects_state(void)
 	if (problem)
 		return problem;
 	if (!probe())
-		return "somebody has put back an older table of allocators (tracemalloc.stop() does, if it was started first)";
+		return "somebody has put back an older table of allocators, as tracemalloc does if it was started first";
 	return NULL;
 }

@@ -10,15 +10,17 @@
 /* What the hooks call for native frames: native/trace.h's trace_here (a sibling that this floor cannot include). */
 typedef uint32_t (*objects_native_fn)(uint32_t parent, const struct caller *caller, bool *foreign);
 
-/* objects_configure - before the interpreter starts: record (@on), and with native frames where an extension allocates (@native,
- * NULL for none). @before, @after: around the real allocator's calls, so that the malloc below it is not recorded twice. */
+/* objects_configure - before the interpreter starts: record (@on), and with native frames where an extension
+ * allocates (@native, NULL for none). @before, @after: around the real allocator's calls, so that the malloc below
+ * it is not recorded twice. */
 void objects_configure(bool on, objects_native_fn native, void (*before)(void), void (*after)(void));
 
-/* objects_sample - only blocks for which @chosen (bytes that the block takes) says so are recorded. Before the interpreter starts. */
+/* objects_sample - only blocks for which @chosen (bytes that the block takes) says so are recorded. Before the
+ * interpreter starts. */
 void objects_sample(bool (*chosen)(size_t size));
 
-/* objects_attach - from the posix module's initialisation (python/attach.c), in each interpreter: wraps the table if it is not. @symbol: as
- * for capi_load. With the GIL. */
+/* objects_attach - from the posix module's initialisation (python/attach.c), in each interpreter: wraps the table
+ * if it is not. @symbol: as for capi_load. With the GIL. */
 void objects_attach(void *(*symbol)(const char *name));
 
 /* objects_freeze - @on: what Python allocates from now on is the report's own, and not recorded. */
@@ -27,19 +29,23 @@ void objects_freeze(bool on);
 /* objects_evaluator - address of the evaluation loop's function, 0 unknown. */
 uintptr_t objects_evaluator(void);
 
-/* objects_trace - the calling thread's Python stack as a path of the call tree, TRACE_ROOT if this thread runs no Python (does not hold the
- * GIL) or the version's frames are not known. For mallocs of extensions. Thread: any. Signal: safe. */
+/* objects_trace - the calling thread's Python stack as a path of the call tree, TRACE_ROOT if this thread runs no
+ * Python (does not hold the GIL) or the version's frames are not known. For mallocs of extensions. Thread: any.
+ * Signal: safe. */
 uint32_t objects_trace(void);
 
-/* objects_block - the block in which @object begins (its head may lie before it): its address, or 0 if none is recorded.
- * objects_block_size - bytes of the block at @address if it is one of CPython's own allocator, else 0. Frozen copy only. */
+/* objects_block - the block in which @object begins (its head may lie before it): its address, or 0 if none is
+ * recorded. objects_block_size - bytes of the block at @address if it is one of CPython's own allocator, else 0.
+ * Frozen copy only. */
 uintptr_t objects_block(const void *object);
 size_t objects_block_size(uintptr_t address);
 
-/* objects_approximate - may objects of this type come from a free list, with the record of an earlier life? @type: PyTypeObject. */
+/* objects_approximate - may objects of this type come from a free list, with the record of an earlier life? @type:
+ * PyTypeObject. */
 bool objects_approximate(const void *type);
 
-/* objects_state - NULL if every allocation since the posix module's import is recorded, else what is not and why. Frozen copy only. */
+/* objects_state - NULL if every allocation since the posix module's import is recorded, else what is not and why.
+ * Frozen copy only. */
 const char *objects_state(void);
 
 #endif

@@ -53,8 +53,8 @@ static size_t class_size(uintptr_t address)
 	return size;
 }
 
-/* The debug allocator writes before each block how long it is, most significant byte first, then its domain's letter and a fence. What
- * malloc knows begins elsewhere. Return: 0 if it is not one of its blocks. */
+/* The debug allocator writes before each block how long it is, most significant byte first, then its domain's
+ * letter and a fence. What malloc knows begins elsewhere. Return: 0 if it is not one of its blocks. */
 static size_t debug_size(uintptr_t address)
 {
 	uint8_t head[DEBUG_HEAD];
@@ -96,7 +96,8 @@ uintptr_t objects_block(const void *pointer)
 	return blocks_get(address) != BLOCK_NONE ? address : 0;
 }
 
-/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. @until: not from that version on. */
+/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. @until: not
+ * from that version on. */
 static const struct {
 	const char *name;
 	uint16_t since, until;
@@ -129,7 +130,8 @@ bool objects_approximate(const void *pointer)
 	if (type->flags & TYPE_HEAPTYPE)
 		return false;
 	for (unsigned i = 0; i < sizeof free_lists / sizeof *free_lists; i++)
-		if (py.version >= free_lists[i].since && py.version < free_lists[i].until && strcmp(type->name, free_lists[i].name) == 0)
+		if (py.version >= free_lists[i].since && py.version < free_lists[i].until &&
+		    strcmp(type->name, free_lists[i].name) == 0)
 			return true;
 	return false;
 }

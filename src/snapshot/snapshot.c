@@ -100,7 +100,8 @@ static int work(void *argument)
 	request->shared_pause_ns = freeze_shared_pause();
 	objects_freeze(true);
 	result = report_make(request);
-	objects_freeze(false); /* done in place, where no copy can be made: the process may go on after an exec that fails */
+	/* Done in place, where no copy can be made: the process goes on if its exec fails. */
+	objects_freeze(false);
 	return result;
 }
 
