@@ -96,8 +96,8 @@ uintptr_t objects_block(const void *pointer)
 	return blocks_get(address) != BLOCK_NONE ? address : 0;
 }
 
-/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. @until: not
- * from that version on. */
+/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. Names without their
+ * modules; @until: not from that version on. */
 static const struct {
 	const char *name;
 	uint16_t since, until;
@@ -108,30 +108,33 @@ static const struct {
 	{ "dict", 0x0309, 0xffff },
 	{ "slice", 0x0309, 0xffff },
 	{ "Context", 0x0309, 0xffff },
-	{ "hamt", 0x0309, 0xffff },
-	{ "frame", 0x0309, 0x030b },
-	{ "method", 0x0309, 0x030a },
+	{ "MemoryError", 0x0309, 0xffff },
+	{ "FutureIter", 0x0309, 0xffff },
 	{ "async_generator_asend", 0x0309, 0xffff },
 	{ "async_generator_wrapped_value", 0x0309, 0xffff },
+	{ "frame", 0x0309, 0x030b },
 	{ "int", 0x030e, 0xffff },
 	{ "method", 0x030e, 0xffff },
 	{ "builtin_function_or_method", 0x030e, 0xffff },
-	{ "range_iterator", 0x030e, 0xffff },
+	{ "builtin_method", 0x030e, 0xffff },
 	{ "range", 0x030e, 0xffff },
+	{ "range_iterator", 0x030e, 0xffff },
 	{ "list_iterator", 0x030e, 0xffff },
 	{ "tuple_iterator", 0x030e, 0xffff },
+	{ "complex", 0x030f, 0xffff },
 };
 
 bool objects_approximate(const void *pointer)
 {
 	const pytype *type = pointer;
+	const char *dot = strrchr(type->name, '.'), *name = dot ? dot + 1 : type->name;
 
-	/* Free lists serve the exact builtin types, which are static. */
-	if (type->flags & TYPE_HEAPTYPE)
+	/* A class of the program's has a name without a dot. */
+	if ((type->flags & TYPE_HEAPTYPE) && !dot)
 		return false;
 	for (unsigned i = 0; i < sizeof free_lists / sizeof *free_lists; i++)
 		if (py.version >= free_lists[i].since && py.version < free_lists[i].until &&
-		    strcmp(type->name, free_lists[i].name) == 0)
+		    strcmp(name, free_lists[i].name) == 0)
 			return true;
 	return false;
 }
