@@ -118,16 +118,21 @@ static bool check(void)
 
 bool layout_attach(void *(*symbol)(const char *name))
 {
+	const struct layout *row = NULL;
+
 	if (layout.version)
 		return true;
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].version == py.version)
-			layout = rows[i];
-	if (!layout.version)
+			row = &rows[i];
+	if (!row)
 		return false;
+	layout = *row;
 	ask_runtime(&layout, symbol("_PyRuntime"));
-	bool fits = check();
-	if (!fits)
-		memset(&layout, 0, sizeof layout);
-	return fits;
+	/* Nobody else looks before it is known to fit: the check itself allocates. */
+	layout.version = 0;
+	if (!check())
+		return false;
+	layout.version = row->version;
+	return true;
 }

@@ -26,10 +26,10 @@ struct domain {
 	enum trace_kind kind;
 };
 
-static struct domain domains[] = {
-	[DOMAIN_MEM] = { .kind = TRACE_PYTHON_MEMORY },
-	[DOMAIN_OBJ] = { .kind = TRACE_PYTHON_OBJECT },
-};
+/* Python may start anew, and wrap whatever has wrapped us: an earlier pair stays as it is. */
+#define STARTS 8u
+static struct domain domains[STARTS][2];
+static unsigned starts;
 
 static void nothing(void) { }
 
@@ -192,13 +192,13 @@ static void hook_free(void *context, void *block)
 	domain->real.free(domain->real.context, block);
 }
 
-static bool wrap(int number)
+static bool wrap(struct domain *domain, int number, enum trace_kind kind)
 {
-	struct domain *domain = &domains[number];
 	struct allocator now = {
 		domain, hook_malloc, hook_calloc, hook_realloc, hook_free,
 	};
 
+	domain->kind = kind;
 	py.PyMem_GetAllocator(number, &domain->real);
 	if (!domain->real.malloc || !domain->real.calloc || !domain->real.realloc || !domain->real.free)
 		return false;
@@ -212,12 +212,12 @@ static bool probe(void)
 	bool was = frozen;
 	struct allocator now;
 
+	py.PyMem_GetAllocator(DOMAIN_OBJ, &now);
+	if (now.malloc == hook_malloc)
+		return true;
 	/* From 3.12 on an allocation needs a thread state. */
-	if (!capi_current()) {
-		py.PyMem_GetAllocator(DOMAIN_OBJ, &now);
-		return now.malloc == hook_malloc;
-	}
-
+	if (!capi_current())
+		return false;
 	frozen = true;
 	reached = false;
 	void *block = py.PyObject_Malloc(16);
@@ -238,7 +238,11 @@ void objects_attach(void *(*symbol)(const char *name))
 	debugged = name && strstr(name, "_debug");
 	current_thread = py.PyThreadState_GetUnchecked ? py.PyThreadState_GetUnchecked : py._PyThreadState_UncheckedGet;
 	bool fits = layout_attach(symbol);
-	hooked = wrap(DOMAIN_MEM) && wrap(DOMAIN_OBJ);
+	hooked = false;
+	if (starts < STARTS) {
+		struct domain *pair = domains[starts++];
+		hooked = wrap(&pair[0], DOMAIN_MEM, TRACE_PYTHON_MEMORY) && wrap(&pair[1], DOMAIN_OBJ, TRACE_PYTHON_OBJECT);
+	}
 	if (!hooked)
 		problem = "CPython's table of allocators is not as this version should have it";
 	else if (!fits)
