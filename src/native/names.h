@@ -7,4 +7,7 @@
  * into the ledger. Opens files: only in the frozen copy, or where a process analyses itself in place at its end. */
 void names_complete(void);
 
+/* names_frames - the part of it that is about frames: those that have come since it was last called. */
+void names_frames(void);
+
 #endif

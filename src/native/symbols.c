@@ -44,44 +44,102 @@ static bool dynamic_symbols(const struct module *module, struct symbols *symbols
 	return symbols->symbol && symbols->texts && symbols->count;
 }
 
-/* best - the innermost function whose extent covers @value; of several names for one extent the first global one. */
-static const char *best(const struct symbols *symbols, uint64_t value)
+static bool covers(const struct symbols *symbols, const ElfW(Sym) *symbol, uint64_t value)
 {
-	const ElfW(Sym) *found = NULL;
+	unsigned type = ELF64_ST_TYPE(symbol->st_info);
 
-	for (size_t i = 1; i < symbols->count; i++) {
-		const ElfW(Sym) *symbol = &symbols->symbol[i];
-		unsigned type = ELF64_ST_TYPE(symbol->st_info);
-
-		if ((type != STT_FUNC && type != STT_GNU_IFUNC) || symbol->st_shndx == SHN_UNDEF ||
-		    value < symbol->st_value || value - symbol->st_value >= symbol->st_size ||
-		    symbol->st_name >= symbols->texts_size)
-			continue;
-		if (!found || symbol->st_value > found->st_value ||
-		    (symbol->st_value == found->st_value && ELF64_ST_BIND(found->st_info) == STB_LOCAL &&
-		     ELF64_ST_BIND(symbol->st_info) != STB_LOCAL))
-			found = symbol;
-	}
-	return found ? strings_intern(symbols->texts + found->st_name) : NULL;
+	return (type == STT_FUNC || type == STT_GNU_IFUNC) && symbol->st_shndx != SHN_UNDEF &&
+	       value >= symbol->st_value && value - symbol->st_value < symbol->st_size &&
+	       symbol->st_name < symbols->texts_size;
 }
 
-const char *modules_symbol_at(uint32_t id, uint64_t offset, bool file)
+/* better - of two functions that cover a place the innermost, and of several names for one extent the first global one. */
+static bool better(const struct symbol_question *question, const ElfW(Sym) *symbol)
+{
+	return !question->name || symbol->st_value > question->start ||
+	       (symbol->st_value == question->start && question->bind == STB_LOCAL &&
+		ELF64_ST_BIND(symbol->st_info) != STB_LOCAL);
+}
+
+static void take(const struct symbols *symbols, const ElfW(Sym) *symbol, struct symbol_question *question)
+{
+	question->start = symbol->st_value;
+	question->bind = ELF64_ST_BIND(symbol->st_info);
+	question->name = symbols->texts + symbol->st_name;
+}
+
+/* first_from - the index of the first question at @offset or behind it. */
+static uint32_t first_from(const struct symbol_question *questions, uint32_t count, uint64_t offset)
+{
+	uint32_t low = 0;
+
+	while (low < count) {
+		uint32_t middle = low + (count - low) / 2;
+
+		if (questions[middle].offset < offset)
+			low = middle + 1;
+		else
+			count = middle;
+	}
+	return low;
+}
+
+/* answer - the questions that have no name yet; the names are interned. */
+static void answer(const struct symbols *symbols, struct symbol_question *questions, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		questions[i].start = questions[i].name ? UINT64_MAX : 0;
+	for (size_t i = 1; i < symbols->count; i++) {
+		const ElfW(Sym) *symbol = &symbols->symbol[i];
+		uint32_t at = symbol->st_size ? first_from(questions, count, symbol->st_value) : count;
+
+		for (; at < count && covers(symbols, symbol, questions[at].offset); at++)
+			if (better(&questions[at], symbol))
+				take(symbols, symbol, &questions[at]);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (questions[i].start != UINT64_MAX)
+			questions[i].name = strings_intern(questions[i].name);
+}
+
+static bool all_answered(const struct symbol_question *questions, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!questions[i].name)
+			return false;
+	return true;
+}
+
+static void ask(uint32_t id, struct symbol_question *questions, uint32_t count, bool file)
 {
 	const struct module *module = modules_get(id);
 	struct symbols symbols;
 	struct symtab symtab;
-	const char *name = NULL;
 
+	for (uint32_t i = 0; i < count; i++)
+		questions[i].name = NULL;
 	/* A thread that unloads the module now would take the tables away: only what is on the caller's own stack, or
 	 * handed over by its module as we look, is asked for outside the frozen copy. */
 	if (module->loaded && memory_readable((uintptr_t)module->headers) && dynamic_symbols(module, &symbols))
-		name = best(&symbols, offset);
-	if (!name && file && symtab_open(module, &symtab)) {
+		answer(&symbols, questions, count);
+	if (file && !all_answered(questions, count) && symtab_open(module, &symtab)) {
 		symbols = (struct symbols){ symtab.symbols, symtab.count, symtab.texts, symtab.texts_size };
-		name = best(&symbols, offset);
+		answer(&symbols, questions, count);
 		symtab_close(&symtab);
 	}
-	return name;
+}
+
+void modules_symbols_at(uint32_t module, struct symbol_question *questions, uint32_t count)
+{
+	ask(module, questions, count, true);
+}
+
+const char *modules_symbol_at(uint32_t module, uint64_t offset, bool file)
+{
+	struct symbol_question question = { .offset = offset };
+
+	ask(module, &question, 1, file);
+	return question.name;
 }
 
 const char *modules_symbol(uintptr_t address, bool file)

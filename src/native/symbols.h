@@ -13,4 +13,15 @@ const char *modules_symbol(uintptr_t address, bool file);
 /* modules_symbol_at - the same for a place in a module that may have been unloaded (then only its file can tell). */
 const char *modules_symbol_at(uint32_t module, uint64_t offset, bool file);
 
+/* Many places at once: one pass over the tables instead of one for each. */
+struct symbol_question {
+	uint64_t offset;
+	uint32_t id;           /* the asker's */
+	uint64_t start;        /* of the function found so far */
+	unsigned bind;
+	const char *name;      /* the answer, interned, or NULL */
+};
+/* modules_symbols_at - answer the @count @questions, ascending by offset, as modules_symbol_at would with @file true. */
+void modules_symbols_at(uint32_t module, struct symbol_question *questions, uint32_t count);
+
 #endif
