@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/options.h"
 #include "base/os.h"
+#include "ledger/blocks.h"
 #include "ledger/registrations.h"
 #include "native/handlers.h"
 #include "native/modules.h"
+#include "native/threads.h"
 #include "python/attach.h"
 #include "python/interpreters.h"
 #include "report/holders.h"
@@ -34,13 +37,35 @@ static const char *analyse(struct material *material, struct analysis *analysis)
 		material->search = holders_search(analysis);
 		result = choose_objects(material);
 	}
-	if (result == 0)
+	if (result == 0) {
+		place_objects(material);
 		return NULL;
+	}
 	material->analysis = NULL;
 	/* Not strerror: another thread may have held the lock of libc's translations. */
 	snprintf(text, sizeof text, "the analysis of the Python heap failed: %s (error %d)",
 		 result == -ENOMEM ? "out of memory" : "inconsistent heap", -result);
 	return text;
+}
+
+/* In place other threads go on: a block could be gone before its size is read. */
+static void look_at_blocks(struct material *material, struct allocations *allocations)
+{
+	const struct report_request *request = material->request;
+	bool none = false;
+	const char *lack = blocks_state(&none);
+	if (options.alloc == ALLOC_OFF)
+		return;
+	if (request->ledger_only)
+		material->allocations_problem = request->reason ? request->reason : "the analysis was not possible";
+	else if (request->in_place && !threads_alone())
+		material->allocations_problem = "no copy of the process could be made, and it has several threads";
+	else if (lack && none && !python_present())
+		material->allocations_problem = lack;
+	else if (allocations_sum(allocations) < 0)
+		material->allocations_problem = "the blocks could not be summed up: out of memory";
+	else
+		material->allocations = allocations;
 }
 
 static int publish(struct material *material)
@@ -58,9 +83,11 @@ int report_make(const struct report_request *request)
 {
 	struct analysis analysis = {0};
 	struct findings findings = {0};
+	struct allocations allocations = {0};
 	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
 	bool python = request->with_python && !attach_problem();
 	ledger_thaw();
+	look_at_blocks(&material, &allocations);
 	if (python && interpreters_count() == 0)
 		interpreters_late();
 	bool collecting = python && interpreters_pause_gc();

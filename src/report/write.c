@@ -9,6 +9,7 @@
 #include "forkheld/report.h"
 #include "ledger/stacks.h"
 #include "native/modules.h"
+#include "native/names.h"
 #include "python/attach.h"
 #include "report/json.h"
 
@@ -76,7 +77,7 @@ static json_t *listed_objects(const struct material *material, const struct numb
 	return list;
 }
 
-static json_t *site_object(const struct frame *site)
+json_t *write_site(const struct frame *site)
 {
 	if (!site->function && !site->file && site->module == MODULE_NONE)
 		return json_null();
@@ -106,7 +107,8 @@ static json_t *write_finding(void *material_pointer, uint32_t index)
 	json_set(object, "count", json_number(finding->count));
 	json_set(object, "bytes", json_number(finding->bytes));
 	json_set(object, "freed_objects", json_number(finding->freed));
-	json_set(object, "site", site_object(&finding->site));
+	json_set(object, "site", write_site(&finding->site));
+	json_set(object, "allocated", write_origin(material, &finding->objects));
 	json_set(object, "seen_in_snapshots", json_number(finding->seen));
 	return object;
 }
@@ -133,8 +135,9 @@ json_t *write_summary(const struct material *material)
 	json_set(object, "joint", amount(material, analysis ? &analysis->joint : NULL));
 	json_set(blocks, "fork_only", json_null());
 	json_set(blocks, "fork_only_bytes", json_null());
-	json_set(blocks, "live", json_null());
-	json_set(blocks, "live_bytes", json_null());
+	const struct allocations *live = material->allocations;
+	json_set(blocks, "live", live ? json_number(live->native.count + live->python.count) : json_null());
+	json_set(blocks, "live_bytes", live ? json_number(live->native.bytes + live->python.bytes) : json_null());
 	json_set(object, "blocks", blocks);
 	for (unsigned level = 0; level < 3; level++) {
 		uint64_t count = 0;
@@ -183,6 +186,8 @@ int write_report(struct material *material, int fd)
 	json_out_array(out, "modules", modules_count(), write_module, NULL);
 	json_out_array(out, "registrations", registrations_count(), write_registration, material);
 	json_out_array(out, "objects", material->listed_count, write_object, material);
+	json_out_member(out, "allocations", write_allocations(material));
+	names_frames();
 	json_out_array(out, "frames", frames_count(), write_frame, NULL);
 	json_out_array(out, "stacks", stacks_count(), write_stack, NULL);
 	json_out_member(out, "blocks", json_array());

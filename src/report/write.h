@@ -4,6 +4,7 @@
 #define REPORT_WRITE_H
 #include <jansson.h>
 
+#include "report/allocations.h"
 #include "report/analysis.h"
 #include "report/findings.h"
 #include "report/report.h"
@@ -20,6 +21,8 @@ struct material {
 	uint32_t listed_count;
 	uint32_t *ids;                  /* [nodes] id + 1, 0: not listed */
 	uint64_t objects_dropped;
+	struct allocations *allocations; /* NULL where the blocks were not looked at */
+	const char *allocations_problem; /* why not, or NULL */
 	uint32_t next_registration;     /* the heap's registration that the next ledger entry may be */
 };
 
@@ -27,6 +30,8 @@ struct listed {
 	uint32_t node;
 	uint64_t retained_objects, retained_bytes;
 	uint32_t dominator;  /* id of the nearest listed object that dominates it, or LISTED_NONE */
+	uint64_t block_bytes;  /* 0: its block is not recorded */
+	uint32_t trace;        /* of its block's record */
 };
 
 #define LISTED_NONE UINT32_MAX
@@ -35,6 +40,8 @@ struct listed {
  * least the floor, most bytes first, as many as the limit allows. Before anything is named (sizes must be final).
  * Return: 0 or -ENOMEM. */
 int choose_objects(struct material *material);
+/* place_objects - of the listed objects: where they were allocated, what they occupy. Before anything is named, too. */
+void place_objects(struct material *material);
 /* object_id - null for a node that is not listed. */
 json_t *object_id(const struct material *material, uint32_t node);
 
@@ -43,6 +50,13 @@ json_t *write_process(const struct material *material);
 json_t *write_snapshot(const struct material *material);
 json_t *write_capabilities(const struct material *material);
 json_t *write_forks(void);
+json_t *write_allocations(const struct material *material);
+/* write_origin - where the main owner of @nodes was allocated, and how many places there are; null where it is not known. */
+json_t *write_origin(const struct material *material, const struct numbers *nodes);
+/* set_origin - allocated, allocated_approximate, age_ns, block_bytes of a listed object. */
+void set_origin(json_t *object, const struct material *material, const struct listed *listed);
+/* write_site - function, file and line of @frame; null if it says nothing. */
+json_t *write_site(const struct frame *frame);
 json_t *write_summary(const struct material *material);
 json_t *write_own_build_id(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the report says of itself: process, snapshot, capabilities. */
+/* What the report says of itself: process, snapshot. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,6 @@
 #include "forkheld/report.h"
 #include "ledger/registrations.h"
 #include "native/modules.h"
-#include "native/unwind.h"
 #include "python/attach.h"
 #include "python/interpreters.h"
 #include "report/json.h"
@@ -112,78 +111,4 @@ json_t *write_snapshot(const struct material *material)
 	json_set(object, "pause_ns", json_number(request->shared_pause_ns ? *request->shared_pause_ns : request->pause_ns));
 	json_set(object, "analysis_ns", json_number(os_monotonic_ns() - material->start_ns));
 	return object;
-}
-
-struct capability {
-	const char *state, *reason;
-};
-
-static struct capability have(const char *problem)
-{
-	return problem ? (struct capability){"none", problem} : (struct capability){"full", NULL};
-}
-
-static struct capability python_registrations(const struct material *material)
-{
-	if (!python_present())
-		return have("no Python in this process");
-	if (attach_problem())
-		return have(attach_problem());
-	for (uint32_t i = 0; i < interpreters_count(); i++)
-		if (interpreters_get(i)->problem && !interpreters_get(i)->ended)
-			return (struct capability){"partial", interpreters_get(i)->problem};
-	if (interpreters_count() == 0)
-		return have("the interpreter was not seen starting");
-	if (!material->analysis)
-		return (struct capability){"partial", "the interpreter's own lists could not be read at this end"};
-	return have(NULL);
-}
-
-static struct capability python_retention(const struct material *material)
-{
-	static char text[128];
-	if (!python_present())
-		return have("no Python in this process");
-	if (!material->analysis)
-		return have(material->retention_problem ? material->retention_problem : material->request->reason);
-	if (material->analysis->heap.hidden) {
-		snprintf(text, sizeof text, "gc.freeze() hides %llu objects from the analysis",
-			 (unsigned long long)material->analysis->heap.hidden);
-		return (struct capability){"partial", text};
-	}
-	return have(NULL);
-}
-
-static struct capability isolation(const struct material *material)
-{
-	if (material->request->in_place)
-		return (struct capability){"none", "no copy of the process could be made: analysed in place"};
-	return have(NULL);
-}
-
-json_t *write_capabilities(const struct material *material)
-{
-	static const char later[] = "not recorded by this version";
-#define CAPABILITY_NAME(identifier, name) name,
-	static const char *const names[] = {FORKHELD_CAPABILITIES(CAPABILITY_NAME)};
-	struct capability states[] = {
-		have(NULL),
-		have(unwind_state()),
-		python_registrations(material),
-		python_retention(material),
-		have(later),
-		have(later),
-		have(later),
-		have(later),
-		isolation(material),
-	};
-	json_t *list = json_array();
-	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-		json_t *object = json_object();
-		json_set(object, "name", json_string(names[i]));
-		json_set(object, "state", json_string(states[i].state));
-		json_set(object, "reason", json_text(states[i].reason));
-		json_push(list, object);
-	}
-	return list;
 }

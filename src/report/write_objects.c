@@ -5,6 +5,7 @@
 
 #include "base/options.h"
 #include "forkheld/report.h"
+#include "ledger/traces.h"
 #include "python/describe.h"
 #include "report/holders.h"
 #include "report/json.h"
@@ -28,7 +29,8 @@ static uint32_t choose(const struct analysis *analysis, const uint32_t *wanted, 
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < count; i++)
 		if (bytes[i] >= options.floor || analysis_owner(analysis, wanted[i]))
-			listed[kept++] = (struct listed){wanted[i], objects[i], bytes[i], LISTED_NONE};
+			listed[kept++] = (struct listed){.node = wanted[i], .retained_objects = objects[i],
+							 .retained_bytes = bytes[i], .dominator = LISTED_NONE, .trace = TRACE_ROOT};
 	return kept;
 }
 
@@ -163,9 +165,8 @@ json_t *write_object(void *material_pointer, uint32_t id)
 	json_set(object, "retained_bytes", json_number(listed->retained_bytes));
 	json_set(object, "retained_objects", json_number(listed->retained_objects));
 	json_set(object, "native_bytes", json_null());
-	json_set(object, "block_bytes", json_null());
 	json_set(object, "verdict", json_string(verdict_name(analysis, owner, listed->node)));
-	json_set(object, "allocated", json_null());
+	set_origin(object, material, listed);
 	json_set(object, "registrations", registration_ids(analysis, owner));
 	json_set(object, "dominator", json_id(listed->dominator));
 	uint32_t count = holders_of(analysis, material->search, listed->node, HOLDERS_MAX, push_holder, holders);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * No type is asked what it allocates: there is nobody to ask. Instead the words of the object are held against the table of
+ * blocks. What could mislead is left out: text and digits, the collector's links, dict keys that several dicts share.
+ */
+#include "report/occupied.h"
+
+#include <stdlib.h>
+
+#include "ledger/blocks.h"
+#include "native/memory.h"
+#include "native/modules.h"
+#include "python/objects.h"
+#include "report/origin.h"
+
+#define WORD sizeof(uintptr_t)
+#define NEIGHBOURS 256u       /* successors that are asked whether a buffer is theirs */
+#define PREFIX 256u           /* dict values: their pointer leads behind a prefix of at most that many bytes */
+
+/* Before an object: two words for the collector, and before those (3.11+) two that may lead to its attributes. */
+#define TYPE_PRE_HEADER (1ul << 4 | 1ul << 3)
+#define TYPE_MANAGED_DICT (1ul << 4)
+#define PRE_HEADERS_SINCE 0x030b
+#define ATTRIBUTES_FIRST (-4)
+#define ATTRIBUTES_DICT (-3)
+
+/* PyDictObject */
+#define DICT_KEYS 4
+#define DICT_VALUES 5
+
+struct walk {
+	const struct heap *heap;
+	uintptr_t *seen;          /* open addressing, 0 free */
+	uint32_t count, mask;
+	uintptr_t *queue;         /* buffers whose words are still to be looked at */
+	uint32_t queued, room;
+	uint64_t bytes;
+};
+
+static uintptr_t *seen_slot(const struct walk *walk, uintptr_t address)
+{
+	uint32_t at = (uint32_t)((address >> 4) * 0x9e3779b97f4a7c15u >> 32) & walk->mask;
+	while (walk->seen[at] && walk->seen[at] != address)
+		at = (at + 1) & walk->mask;
+	return &walk->seen[at];
+}
+
+/* Return: false if it was there, or there is no memory. */
+static bool see(struct walk *walk, uintptr_t address)
+{
+	if (!walk->seen || walk->count > walk->mask / 2) {
+		struct walk larger = {.mask = walk->seen ? 2 * walk->mask + 1 : 15};
+		larger.seen = calloc(larger.mask + (size_t)1, sizeof *larger.seen);
+		if (!larger.seen)
+			return false;
+		for (uint32_t i = 0; walk->seen && i <= walk->mask; i++)
+			if (walk->seen[i])
+				*seen_slot(&larger, walk->seen[i]) = walk->seen[i];
+		free(walk->seen);
+		walk->seen = larger.seen, walk->mask = larger.mask;
+	}
+	uintptr_t *slot = seen_slot(walk, address);
+	if (*slot)
+		return false;
+	*slot = address;
+	walk->count++;
+	return true;
+}
+
+static bool is_type(const struct heap *heap, uintptr_t address)
+{
+	const pytype *type = (const pytype *)address;
+	if (address % WORD)
+		return false;
+	if (heap_node(heap, &type->head) == NODE_NONE &&
+	    (modules_find(address) == MODULE_NONE || !memory_readable((uintptr_t)&type->head.type)))
+		return false;
+	return type->head.type == py.PyType_Type || (heap_node(heap, &type->head.type->head) != NODE_NONE &&
+						     type_inherits(type->head.type, py.PyType_Type));
+}
+
+/* Does an object live in the block at @address, one of the graph or one that only C code knows? */
+static bool holds_object(const struct heap *heap, uintptr_t address, const struct origin *origin)
+{
+	size_t size = origin_block_size(address, true);
+	for (uintptr_t head = 0; head <= 32 && head + sizeof(pyobject) <= size; head += 16) {
+		const pyobject *object = (const pyobject *)(address + head);
+		if (heap_node(heap, object) != NODE_NONE && objects_block(object) == address)
+			return true;
+		if (origin->kind == TRACE_PYTHON_OBJECT && is_type(heap, (uintptr_t)object->type))
+			return true;
+	}
+	return false;
+}
+
+/* buffer_at - the buffer that begins at @address, or with @prefix shortly before it; 0 if there is none. */
+static uintptr_t buffer_at(const struct walk *walk, uintptr_t address, bool prefix)
+{
+	if (address < 4096 || address >> 47 || address % WORD)
+		return 0;
+	uintptr_t block = prefix ? blocks_at_or_before(address, PREFIX) : address;
+	uint32_t record = block ? blocks_get(block) : BLOCK_NONE;
+	if (record == BLOCK_NONE)
+		return 0;
+	struct origin origin = origin_of(BLOCK_TRACE(record));
+	if (origin.kind == TRACE_MALLOC || (block != address && origin_block_size(block, true) <= address - block))
+		return 0;
+	return holds_object(walk->heap, block, &origin) ? 0 : block;
+}
+
+/* Types whose buffers hold references and nothing else need not be followed further. */
+static bool plain_container(const pytype *type)
+{
+	return type == py.PyList_Type || type == py.PySet_Type || type == py.PyFrozenSet_Type || type == py.PyDict_Type ||
+	       type_inherits(type, py.PyList_Type) || type_inherits(type, py.PySet_Type) ||
+	       type_inherits(type, py.PyFrozenSet_Type);
+}
+
+static void add_buffer(struct walk *walk, uintptr_t block, bool follow)
+{
+	if (!block || !see(walk, block))
+		return;
+	walk->bytes += origin_block_size(block, true);
+	if (!follow)
+		return;
+	if (walk->queued == walk->room) {
+		uint32_t room = walk->room ? 2 * walk->room : 16;
+		void *larger = realloc(walk->queue, room * sizeof *walk->queue);
+		if (!larger)
+			return;
+		walk->queue = larger, walk->room = room;
+	}
+	walk->queue[walk->queued++] = block;
+}
+
+static void follow_buffers(struct walk *walk)
+{
+	while (walk->queued) {
+		uintptr_t block = walk->queue[--walk->queued];
+		const uintptr_t *words = (const uintptr_t *)block;
+		for (size_t i = 0, count = origin_block_size(block, true) / WORD; i < count; i++)
+			add_buffer(walk, buffer_at(walk, words[i], false), true);
+	}
+}
+
+static bool points_at(const pyobject *object, uintptr_t address)
+{
+	const uintptr_t *words = (const uintptr_t *)object;
+	for (size_t i = 2; i < (size_t)object->type->basic_size / WORD; i++)
+		if (words[i] == address)
+			return true;
+	return false;
+}
+
+/* What an object refers to may be whose buffer it is: a memoryview's exporter, the structure of a ctypes field. */
+static bool borrowed(const struct analysis *analysis, uint32_t node, uintptr_t address)
+{
+	const struct graph *graph = &analysis->heap.graph;
+	uint32_t end = graph->first[node + 1], first = graph->first[node];
+	for (uint32_t i = first; i < end && i - first < NEIGHBOURS; i++)
+		if (graph->target[i] != node && points_at(analysis->heap.objects[graph->target[i]], address))
+			return true;
+	return false;
+}
+
+/* Where the pointer to the instance's __dict__ is, or NULL. */
+static const uintptr_t *dict_word(const pyobject *object)
+{
+	const pytype *type = object->type;
+	if (py.version >= PRE_HEADERS_SINCE && (type->flags & TYPE_MANAGED_DICT))
+		return (const uintptr_t *)object + ATTRIBUTES_DICT;
+	intptr_t offset = type->dict_offset;
+	if (offset < 0) {
+		intptr_t items = llabs(((const intptr_t *)(object + 1))[0]);
+		offset += (type->basic_size + items * type->item_size + (intptr_t)WORD - 1) & -(intptr_t)WORD;
+	}
+	return offset > 0 ? (const uintptr_t *)((uintptr_t)object + (uintptr_t)offset) : NULL;
+}
+
+/* Its __dict__ goes with it if nothing else refers to that. */
+static uint32_t own_dict(const struct analysis *analysis, uint32_t node)
+{
+	const struct graph *graph = &analysis->heap.graph;
+	const uintptr_t *word = dict_word(analysis->heap.objects[node]);
+	uint32_t dict = word && *word % WORD == 0 ? heap_node(&analysis->heap, (const pyobject *)*word) : NODE_NONE;
+	if (dict == NODE_NONE || (graph->flags[dict] & NODE_ROOT))
+		return NODE_NONE;
+	for (uint32_t i = graph->reverse_first[dict]; i < graph->reverse_first[dict + 1]; i++)
+		if (graph->source[i] != node)
+			return NODE_NONE;
+	return dict;
+}
+
+/* Keys that several dicts share begin with the number of those. */
+static bool shared_keys(const struct walk *walk, uintptr_t keys)
+{
+	uintptr_t block = buffer_at(walk, keys, false);
+	return block && *(const int64_t *)block != 1;
+}
+
+static void add_object(struct walk *walk, const struct analysis *analysis, uint32_t node)
+{
+	const pyobject *object = analysis->heap.objects[node];
+	const pytype *type = object->type;
+	const uintptr_t *words = (const uintptr_t *)object;
+	uintptr_t block = objects_block(object);
+	bool dict = type_inherits(type, py.PyDict_Type), plain = plain_container(type);
+	if (!block || !see(walk, block))
+		return;
+	size_t size = origin_block_size(block, true), room = block + size - (uintptr_t)object;
+	walk->bytes += size;
+	for (size_t i = 2; i < (size_t)type->basic_size / WORD && (i + 1) * WORD <= room; i++) {
+		bool part = dict && (i == DICT_KEYS || i == DICT_VALUES);
+		if (dict && i == DICT_KEYS && shared_keys(walk, words[i]))
+			continue;
+		uintptr_t buffer = buffer_at(walk, words[i], dict && i == DICT_VALUES);
+		if (buffer && (plain || part || !borrowed(analysis, node, words[i])))
+			add_buffer(walk, buffer, !plain && !part);
+	}
+	if (py.version >= PRE_HEADERS_SINCE && (type->flags & TYPE_PRE_HEADER))
+		for (intptr_t i = ATTRIBUTES_FIRST; i <= ATTRIBUTES_DICT; i++) /* 3.12 marks values by an odd address */
+			add_buffer(walk, buffer_at(walk, words[i] + (words[i] & 1), true), false);
+	follow_buffers(walk);
+}
+
+uint64_t occupied_bytes(const struct analysis *analysis, uint32_t node)
+{
+	struct walk walk = {.heap = &analysis->heap};
+	add_object(&walk, analysis, node);
+	uint32_t dict = walk.bytes ? own_dict(analysis, node) : NODE_NONE;
+	if (dict != NODE_NONE)
+		add_object(&walk, analysis, dict);
+	free(walk.seen);
+	free(walk.queue);
+	return walk.bytes;
+}

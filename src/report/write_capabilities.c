@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What could be looked at, and why not. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/options.h"
+#include "forkheld/report.h"
+#include "ledger/blocks.h"
+#include "ledger/traces.h"
+#include "native/trace.h"
+#include "native/unwind.h"
+#include "python/attach.h"
+#include "python/interpreters.h"
+#include "python/objects.h"
+#include "report/json.h"
+#include "report/write.h"
+
+struct capability {
+	const char *state, *reason;
+};
+
+static struct capability have(const char *problem)
+{
+	return problem ? (struct capability){"none", problem} : (struct capability){"full", NULL};
+}
+
+static struct capability lack(const char *reason)
+{
+	return reason ? (struct capability){"partial", reason} : have(NULL);
+}
+static struct capability python_registrations(const struct material *material)
+{
+	if (!python_present())
+		return have("no Python in this process");
+	if (attach_problem())
+		return have(attach_problem());
+	for (uint32_t i = 0; i < interpreters_count(); i++)
+		if (interpreters_get(i)->problem && !interpreters_get(i)->ended)
+			return (struct capability){"partial", interpreters_get(i)->problem};
+	if (interpreters_count() == 0)
+		return have("the interpreter was not seen starting");
+	if (!material->analysis)
+		return (struct capability){"partial", "the interpreter's own lists could not be read at this end"};
+	return have(NULL);
+}
+
+static struct capability python_retention(const struct material *material)
+{
+	static char text[128];
+	if (!python_present())
+		return have("no Python in this process");
+	if (!material->analysis)
+		return have(material->retention_problem ? material->retention_problem : material->request->reason);
+	if (material->analysis->heap.hidden) {
+		snprintf(text, sizeof text, "gc.freeze() hides %llu objects from the analysis",
+			 (unsigned long long)material->analysis->heap.hidden);
+		return (struct capability){"partial", text};
+	}
+	return have(NULL);
+}
+
+static struct capability isolation(const struct material *material)
+{
+	if (material->request->in_place)
+		return (struct capability){"none", "no copy of the process could be made: analysed in place"};
+	return have(NULL);
+}
+
+/* Why there is nothing about blocks at all, or NULL. */
+static const char *no_blocks(const struct material *material)
+{
+	if (options.alloc == ALLOC_OFF)
+		return "option alloc=off";
+	return material->allocations ? NULL : material->allocations_problem;
+}
+
+/* Blocks that an option leaves out; without a Python, alloc=native leaves out nothing. */
+static const char *left_out(void)
+{
+	static char text[96];
+	if (options.alloc == ALLOC_PYTHON)
+		return "option alloc=python: the malloc family's blocks are not recorded";
+	if (options.alloc == ALLOC_NATIVE && python_present())
+		return "option alloc=native: the blocks of CPython's allocators are not recorded";
+	if (options.sample == 0)
+		return NULL;
+	snprintf(text, sizeof text, "option sample=%" PRIu64 ": about one allocation in so many bytes is recorded",
+		 options.sample);
+	return text;
+}
+
+static struct capability blocks(const struct material *material)
+{
+	static char text[96];
+	bool none;
+	if (no_blocks(material))
+		return have(no_blocks(material));
+	if (left_out())
+		return lack(left_out());
+	if (blocks_state(&none))
+		return lack(blocks_state(&none));
+	if (blocks_lost() == 0)
+		return have(NULL);
+	snprintf(text, sizeof text, "%" PRIu64 " blocks could not be recorded", blocks_lost());
+	return lack(text);
+}
+
+/* What holds for all stacks of allocations. */
+static const char *cut_stacks(void)
+{
+	static char text[96];
+	if (traces_lost()) {
+		snprintf(text, sizeof text, "%" PRIu64 " frames could not be recorded", traces_lost());
+		return text;
+	}
+	if (options.frames == OPTIONS_FRAMES_MOST)
+		return NULL;
+	snprintf(text, sizeof text, "option frames=%" PRIu64, options.frames);
+	return text;
+}
+
+static struct capability blocks_stacks(const struct material *material)
+{
+	if (no_blocks(material))
+		return have(no_blocks(material));
+	return lack(trace_state() ? trace_state() : cut_stacks());
+}
+
+static struct capability objects_stacks(const struct material *material)
+{
+	if (!python_present())
+		return have("no Python in this process");
+	if (no_blocks(material))
+		return have(no_blocks(material));
+	if (attach_problem())
+		return have(attach_problem());
+	if (options.alloc == ALLOC_NATIVE)
+		return have("option alloc=native");
+	if (objects_state())
+		return lack(objects_state());
+	return lack(options.sample ? left_out() : cut_stacks());
+}
+
+json_t *write_capabilities(const struct material *material)
+{
+	static const char later[] = "not recorded by this version";
+#define CAPABILITY_NAME(identifier, name) name,
+	static const char *const names[] = {FORKHELD_CAPABILITIES(CAPABILITY_NAME)};
+	struct capability states[] = {
+		have(NULL),
+		have(unwind_state()),
+		python_registrations(material),
+		python_retention(material),
+		blocks(material),
+		blocks_stacks(material),
+		objects_stacks(material),
+		have(later),
+		isolation(material),
+	};
+	json_t *list = json_array();
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		json_t *object = json_object();
+		json_set(object, "name", json_string(names[i]));
+		json_set(object, "state", json_string(states[i].state));
+		json_set(object, "reason", json_text(states[i].reason));
+		json_push(list, object);
+	}
+	return list;
+}
