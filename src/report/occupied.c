@@ -156,7 +156,7 @@ static bool points_at(const pyobject *object, uintptr_t address)
 static bool borrowed(const struct analysis *analysis, uint32_t node, uintptr_t address)
 {
 	const struct graph *graph = &analysis->heap.graph;
-	uint32_t end = graph->first[node + 1], first = graph->first[node];
+	uint32_t first = node == NODE_NONE ? 0 : graph->first[node], end = node == NODE_NONE ? 0 : graph->first[node + 1];
 	for (uint32_t i = first; i < end && i - first < NEIGHBOURS; i++)
 		if (graph->target[i] != node && points_at(analysis->heap.objects[graph->target[i]], address))
 			return true;
@@ -177,18 +177,12 @@ static const uintptr_t *dict_word(const pyobject *object)
 	return offset > 0 ? (const uintptr_t *)((uintptr_t)object + (uintptr_t)offset) : NULL;
 }
 
-/* Its __dict__ goes with it if nothing else refers to that. */
-static uint32_t own_dict(const struct analysis *analysis, uint32_t node)
+/* Its __dict__ goes with it if nobody else has a reference. (3.13+ does not always visit it.) */
+static const pyobject *own_dict(const pyobject *object)
 {
-	const struct graph *graph = &analysis->heap.graph;
-	const uintptr_t *word = dict_word(analysis->heap.objects[node]);
-	uint32_t dict = word && *word % WORD == 0 ? heap_node(&analysis->heap, (const pyobject *)*word) : NODE_NONE;
-	if (dict == NODE_NONE || (graph->flags[dict] & NODE_ROOT))
-		return NODE_NONE;
-	for (uint32_t i = graph->reverse_first[dict]; i < graph->reverse_first[dict + 1]; i++)
-		if (graph->source[i] != node)
-			return NODE_NONE;
-	return dict;
+	const uintptr_t *word = dict_word(object);
+	const pyobject *dict = word && *word % WORD == 0 ? (const pyobject *)*word : NULL;
+	return dict && object_refcount(dict) == 1 && type_inherits(dict->type, py.PyDict_Type) ? dict : NULL;
 }
 
 /* Keys that several dicts share begin with the number of those. */
@@ -198,12 +192,12 @@ static bool shared_keys(const struct walk *walk, uintptr_t keys)
 	return block && *(const int64_t *)block != 1;
 }
 
-static void add_object(struct walk *walk, const struct analysis *analysis, uint32_t node)
+static void add_object(struct walk *walk, const struct analysis *analysis, const pyobject *object)
 {
-	const pyobject *object = analysis->heap.objects[node];
 	const pytype *type = object->type;
 	const uintptr_t *words = (const uintptr_t *)object;
 	uintptr_t block = objects_block(object);
+	uint32_t node = heap_node(walk->heap, object);
 	bool dict = type_inherits(type, py.PyDict_Type), plain = plain_container(type);
 	if (!block || !see(walk, block))
 		return;
@@ -226,9 +220,10 @@ static void add_object(struct walk *walk, const struct analysis *analysis, uint3
 uint64_t occupied_bytes(const struct analysis *analysis, uint32_t node)
 {
 	struct walk walk = {.heap = &analysis->heap};
-	add_object(&walk, analysis, node);
-	uint32_t dict = walk.bytes ? own_dict(analysis, node) : NODE_NONE;
-	if (dict != NODE_NONE)
+	const pyobject *object = analysis->heap.objects[node];
+	add_object(&walk, analysis, object);
+	const pyobject *dict = walk.bytes ? own_dict(object) : NULL;
+	if (dict)
 		add_object(&walk, analysis, dict);
 	free(walk.seen);
 	free(walk.queue);
