@@ -53,7 +53,8 @@ static bool covers(const struct symbols *symbols, const ElfW(Sym) *symbol, uint6
 	       symbol->st_name < symbols->texts_size;
 }
 
-/* better - of two functions that cover a place the innermost, and of several names for one extent the first global one. */
+/* better - of two functions that cover a place the innermost, and of several names for one extent the first global
+ * one. */
 static bool better(const struct symbol_question *question, const ElfW(Sym) *symbol)
 {
 	return !question->name || symbol->st_value > question->start ||

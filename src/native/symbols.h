@@ -21,7 +21,8 @@ struct symbol_question {
 	unsigned bind;
 	const char *name;      /* the answer, interned, or NULL */
 };
-/* modules_symbols_at - answer the @count @questions, ascending by offset, as modules_symbol_at would with @file true. */
+/* modules_symbols_at - answer the @count @questions, ascending by offset, as modules_symbol_at would with @file
+ * true. */
 void modules_symbols_at(uint32_t module, struct symbol_question *questions, uint32_t count);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A block's record is the id of a leaf of the call tree, so the pass over all blocks only adds to an array. What has blocks is
- * few beside that: leaves of one frame (they differ in age) are joined, then frames whose innermost callers are the same.
+ * A block's record is the id of a leaf of the call tree, so the pass over all blocks only adds to an array. What has
+ * blocks is few beside that: leaves of one frame (they differ in age) are joined, then frames whose innermost callers
+ * are the same.
  */
 #include "report/allocations.h"
 

@@ -23,8 +23,8 @@ struct allocations {
 	struct allocation_sum dropped, native, python;
 };
 
-/* allocations_sum - one pass over the table of blocks. Before anything else changes the copy's heap. With the option sample
- * the sums are estimates. Return: 0 or -ENOMEM; given back with the copy's heap. */
+/* allocations_sum - one pass over the table of blocks. Before anything else changes the copy's heap. With the option
+ * sample the sums are estimates. Return: 0 or -ENOMEM; given back with the copy's heap. */
 int allocations_sum(struct allocations *allocations);
 
 /* allocations_name - give the listed sites their stacks; listed ones whose stacks turn out the same become one. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No type is asked what it allocates: there is nobody to ask. Instead the words of the object are held against the table of
- * blocks. What could mislead is left out: text and digits, the collector's links, dict keys that several dicts share.
+ * No type is asked what it allocates: there is nobody to ask. Instead the words of the object are held against the
+ * table of blocks. What could mislead is left out: text and digits, the collector's links, dict keys that several dicts
+ * share.
  */
 #include "report/occupied.h"
 

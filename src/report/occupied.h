@@ -6,9 +6,9 @@
 
 #include "report/analysis.h"
 
-/* occupied_bytes - of the object at @node: its own block; its buffers, which are blocks of CPython's allocators that it points at and
- * that are no objects themselves (nor a neighbour's buffer, which is only borrowed), and what hangs off them; its __dict__ with its
- * buffers, if nothing else refers to that. Each block once. Before anything is named.
+/* occupied_bytes - of the object at @node: its own block; its buffers, which are blocks of CPython's allocators that it
+ * points at and that are no objects themselves (nor a neighbour's buffer, which is only borrowed), and what hangs off
+ * them; its __dict__ with its buffers, if nothing else refers to that. Each block once. Before anything is named.
  * Return: 0 if its block is not recorded. */
 uint64_t occupied_bytes(const struct analysis *analysis, uint32_t node);
 

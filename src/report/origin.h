@@ -19,8 +19,8 @@ struct origin {
 /* origin_of - @trace: the trace of a block's record (a leaf; the frame itself where there was no memory for one). */
 struct origin origin_of(uint32_t trace);
 
-/* origin_stack - the stack of the option's innermost frames from @node on, interned; STACK_NONE if not known. Names of native
- * functions are filled in by native/names.h. */
+/* origin_stack - the stack of the option's innermost frames from @node on, interned; STACK_NONE if not known. Names of
+ * native functions are filled in by native/names.h. */
 uint32_t origin_stack(uint32_t node);
 
 /* origin_age - the age at @now_ns (CLOCK_MONOTONIC) of what was made in @epoch: at most that old. */

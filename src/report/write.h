@@ -51,7 +51,8 @@ json_t *write_snapshot(const struct material *material);
 json_t *write_capabilities(const struct material *material);
 json_t *write_forks(void);
 json_t *write_allocations(const struct material *material);
-/* write_origin - where the main owner of @nodes was allocated, and how many places there are; null where it is not known. */
+/* write_origin - where the main owner of @nodes was allocated, and how many places there are; null where it is not
+ * known. */
 json_t *write_origin(const struct material *material, const struct numbers *nodes);
 /* set_origin - allocated, allocated_approximate, age_ns, block_bytes of a listed object. */
 void set_origin(json_t *object, const struct material *material, const struct listed *listed);
