@@ -116,6 +116,17 @@ owner_retains() {
 	assert_json ".findings[0] | .bytes == $(jq .bytes <<<"$1") and .freed_objects == $(jq .objects <<<"$1")"
 }
 
+# allocated PROGRAM - the owners of the only finding were all allocated at the marked line of the program's function one,
+# not in the SDK, and each occupies at least its own bytes.
+allocated() {
+	local line
+	line=$(sed -n '/# allocated$/=' "$FIXTURES/otel/$1.py")
+	assert_json ".findings[0].allocated | .function == \"one\" and (.file | endswith(\"/otel/$1.py\")) and .line == $line
+		and .places == 1 and .approximate == false"
+	assert_json '.findings[0].objects as $ids | [.objects[] | select(.id | IN($ids[]))] |
+		length > 0 and all(.allocated != null and .age_ns > 0 and .block_bytes >= .bytes)'
+}
+
 # site LEVEL FUNCTION FILE - of the FH003 finding of that level, or of the only finding.
 site() {
 	assert_json "[.findings[] | select(.level == \"$1\").site] |
@@ -136,6 +147,7 @@ registered() {
 		site error __init__ $READER
 		registered 5 $READER
 		owner_retains "$1"
+		allocated metric_reader
 		assert_json '. as $r | [.objects[] | select(.type == "PeriodicExportingMetricReader")] |
 			length == 5 and all(.verdict == "joint" and
 				.module == "opentelemetry.sdk.metrics._internal.export" and
@@ -211,6 +223,7 @@ registered() {
 		registered 5 $SPANS
 		site error __init__ $SPANS
 		owner_retains "$1"
+		allocated span_processor
 		assert_json '[.objects[] | select(.type == "BatchSpanProcessor")] | length == 5 and
 			all(.verdict == "fork-only" and ([.holders[] | select(.scope == "outside").kind] == ["fork-registration"]))'
 		assert_json '.findings[0].registrations as $ids | [.registrations[] | select(.id | IN($ids[])).frees.objects] |
@@ -228,6 +241,7 @@ registered() {
 		registered 5 $LOGS
 		site error __init__ $LOGS
 		owner_retains "$1"
+		allocated log_processor
 		assert_json '[.objects[] | select(.type == "BatchLogRecordProcessor")] | length == 5 and
 			all(.verdict == "fork-only")'
 	}
