@@ -4,6 +4,8 @@
 #include <forkheld/report.h>
 #include <string.h>
 
+#include "load_allocations.h"
+
 const char *const phase_names[PHASES] = {FORKHELD_PHASE_BEFORE, FORKHELD_PHASE_PARENT, FORKHELD_PHASE_CHILD};
 const char *const level_names[] = {FORKHELD_LEVEL_NOTE, FORKHELD_LEVEL_WARNING, FORKHELD_LEVEL_ERROR, NULL};
 const char *const verdict_names[] = {FORKHELD_FORK_ONLY, FORKHELD_JOINT, FORKHELD_IN_USE, NULL};
@@ -43,6 +45,7 @@ static void read_module(struct parts *parts, const struct node *node, struct mod
 {
 	module->path = field_text(parts->fields, node, "path", NULLABLE);
 	module->build_id = field_text(parts->fields, node, "build_id", NULLABLE);
+	module->base = field_number(parts->fields, node, "base", NULLABLE);
 	module->loaded = field_flag(parts->fields, node, "loaded", NULLABLE);
 }
 
@@ -197,6 +200,8 @@ static void read_object(struct parts *parts, const struct node *node, struct obj
 	object->plumbing = field_flag(fields, node, "plumbing", NULLABLE);
 	object->dominator = field_reference(fields, node, "dominator", NULLABLE, &parts->objects);
 	object->allocated = field_reference(fields, node, "allocated", NULLABLE, &parts->stacks);
+	object->allocated_approximate = field_flag(fields, node, "allocated_approximate", NULLABLE);
+	object->age_ns = field_number(fields, node, "age_ns", NULLABLE);
 	object->registrations = field_references(fields, node, "registrations", NULLABLE, &parts->registrations,
 		&object->registration_count);
 	read_holders(parts, node, object);
@@ -225,7 +230,7 @@ static void read_finding(struct parts *parts, const struct node *node, struct fi
 {
 	struct fields *fields = parts->fields;
 	int level = field_choice(fields, node, "level", NEEDED, level_names);
-	struct node site;
+	struct node site, allocated;
 
 	finding->level = level < 0 ? LEVEL_NOTE : (enum level)level;
 	finding->rule = field_text(fields, node, "rule", NEEDED);
@@ -246,6 +251,12 @@ static void read_finding(struct parts *parts, const struct node *node, struct fi
 	finding->site.line = UNKNOWN;
 	if (field_object(fields, node, "site", NULLABLE, &site))
 		finding->site = place_of(fields, &site);
+	finding->allocated_places = UNKNOWN;
+	if (field_object(fields, node, "allocated", NULLABLE, &allocated)) {
+		finding->allocated = field_reference(fields, &allocated, "stack", NULLABLE, &parts->stacks);
+		finding->allocated_approximate = field_flag(fields, &allocated, "approximate", NULLABLE);
+		finding->allocated_places = field_number(fields, &allocated, "places", NULLABLE);
+	}
 }
 
 static void read_findings(struct parts *parts, const struct node *root, struct report *report)
@@ -313,6 +324,7 @@ void read_parts(struct fields *fields, const struct node *root, struct report *r
 	READ_TABLE("registrations", registrations, registration, read_registration);
 	READ_TABLE("objects", objects, object, read_object);
 	READ_TABLE("blocks", blocks, block, read_block);
+	read_allocations(fields, root, &parts.stacks, report);
 	read_forks(&parts, root, report);
 	read_findings(&parts, root, report);
 }

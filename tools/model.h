@@ -30,6 +30,7 @@ struct place {
 struct module {
 	int64_t id;
 	const char *path, *build_id;
+	int64_t base;                   /* address of link-time address 0 */
 	bool loaded;
 };
 
@@ -91,6 +92,8 @@ struct object {
 	bool plumbing;
 	const struct object *dominator; /* the nearest in the report; NULL too where the report does not tell */
 	const struct stack *allocated;
+	bool allocated_approximate;     /* perhaps the stack of an earlier object in the same memory */
+	int64_t age_ns;
 	const struct registration **registrations;
 	size_t registration_count;
 	const struct holder *holders;
@@ -116,6 +119,21 @@ struct handler {
 	int64_t calls, total_ns, max_ns;
 };
 
+/* Live blocks with one stack and of one allocator. */
+struct site {
+	const struct stack *stack;      /* NULL: unknown */
+	bool python;                    /* CPython's allocators; else the malloc family */
+	int64_t count, bytes, oldest_ns, newest_ns;
+};
+
+struct allocations {
+	const struct site *sites;
+	size_t site_count;
+	int64_t sites_dropped, dropped_count, dropped_bytes;
+	int64_t native_count, native_bytes, python_count, python_bytes;
+	int64_t frames, sample;         /* the options, as they were; sample 0: nothing is an estimate */
+};
+
 struct finding {
 	const char *rule, *name, *fingerprint, *message; /* never NULL */
 	const char *fix;
@@ -126,6 +144,9 @@ struct finding {
 	size_t registration_count, object_count, behind_count, block_count;
 	int64_t count, bytes, freed_objects, seen_in_snapshots;
 	struct place site;
+	const struct stack *allocated;  /* of the owner that retains most */
+	bool allocated_approximate;
+	int64_t allocated_places;       /* of all owners */
 };
 
 struct capability {
@@ -158,6 +179,9 @@ struct report {
 	const char **notes;
 	size_t capability_count, module_count, frame_count, stack_count, registration_count, object_count, block_count,
 		handler_count, finding_count, note_count;
+
+	bool has_allocations;
+	struct allocations allocations;
 
 	int64_t forks;
 	int64_t fork_only_objects, fork_only_bytes, fork_only_native_bytes, joint_objects, joint_bytes;
