@@ -40,6 +40,7 @@ need_to_build() {
 	need pkg-config have pkg-config
 	need libjansson-dev have_c '#include <jansson.h>' -Wl,-Bstatic -ljansson -Wl,-Bdynamic
 	need libunwind-dev have_c '#include <libunwind.h>'
+	need libdw-dev have_c '#include <elfutils/libdwfl.h>' -ldw
 }
 
 # install_needs - by apt, as root or through a sudo that asks nothing; elsewhere name the packages and end with 2.

@@ -11,6 +11,7 @@
 #include "fields.h"
 #include "input.h"
 #include "load_parts.h"
+#include "symbolize.h"
 
 static void read_process(struct fields *fields, const struct node *root, struct report *report)
 {
@@ -216,6 +217,7 @@ void report_free(struct report *report)
 {
 	if (!report)
 		return;
+	symbols_stop(report);
 	pool_finish(&report->pool);
 	free(report);
 }

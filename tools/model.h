@@ -41,6 +41,9 @@ struct frame {
 	const struct module *module;    /* native; NULL: unknown */
 	int64_t offset;
 	const char *symbol;
+	bool looked_up;                 /* symbolize.h's: native; functions inlined into one another, innermost first */
+	const struct place *places;
+	size_t place_count;
 };
 
 struct stack {
@@ -156,6 +159,7 @@ struct capability {
 struct report {
 	const char *file;               /* as given, cleaned; "standard input" for - */
 	struct pool pool;
+	struct symbols *symbols;        /* symbolize.h's; NULL: files are not asked for names */
 
 	int64_t pid, ppid, fork_generation;
 	const char *exe, *argv0, *libc_name, *libc_version;

@@ -104,8 +104,7 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path ? path : "unknown module";
 }
 
-/* package_part - the part of @file behind the directory of installed packages, or of the standard library; or NULL. */
-static const char *package_part(const char *file)
+const char *text_package(const char *file)
 {
 	static const char *const marks[] = {"/site-packages/", "/dist-packages/"};
 	const char *library = strstr(file, "/lib/python3."), *found;
@@ -118,7 +117,7 @@ static const char *package_part(const char *file)
 
 bool text_own(const struct frame *frame)
 {
-	return !frame->native && frame->place.file && !package_part(frame->place.file) &&
+	return !frame->native && frame->place.file && !text_package(frame->place.file) &&
 		strncmp(frame->place.file, "<frozen ", 8) != 0;
 }
 
@@ -134,7 +133,7 @@ const char *text_frame_place(struct pool *pool, const struct frame *frame)
 	struct place place = frame->place;
 
 	if (!frame->native && place.file) {
-		place.file = package_part(place.file) ? package_part(place.file) : place.file;
+		place.file = text_package(place.file) ? text_package(place.file) : place.file;
 		return text_place(pool, &place);
 	}
 	if (!frame->native || !frame->module)

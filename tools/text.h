@@ -39,7 +39,9 @@ const struct frame *text_frame(const struct stack *stack);
  * module+0xoffset. Never NULL. */
 const char *text_frame_name(const struct frame *frame);
 const char *text_frame_place(struct pool *pool, const struct frame *frame);
-/* text_own - is a frame the reader's own code, neither the standard library's nor an installed package's? */
+/* text_package - the part of a path from the name of an installed package, or of Python's library, on; else NULL. */
+const char *text_package(const char *path);
+/* text_own - is a Python frame the reader's own code, neither the standard library's nor an installed package's? */
 bool text_own(const struct frame *frame);
 
 /* text_type - "module.type"; builtins without module. */
