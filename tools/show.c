@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live.h"
 #include "load.h"
 #include "merge.h"
 #include "show.h"
+#include "symbolize.h"
 #include "text.h"
 #include "trace.h"
 #include "verbs.h"
@@ -13,17 +15,24 @@
 #define DEFAULT_SHOWN 10
 
 static const char usage[] =
-	"usage: forkheld show [-a | -n N] REPORT...\n\n"
-	"The findings of each report as retention traces, most bytes first.\n\n"
-	"  -n, --number N  show at most N findings of a report (default 10)\n"
-	"  -a, --all       show all of them\n"
-	"      --help      this text\n\n"
+	"usage: forkheld show [--live [--stacks]] [-a | -n N] [--no-symbols] REPORT...\n\n"
+	"The findings of each report as retention traces, or all live blocks by the place where they were\n"
+	"allocated; most bytes first.\n\n"
+	"  -l, --live        live blocks by allocation site\n"
+	"  -n, --number N    show at most N findings or sites of a report (default 10)\n"
+	"  -a, --all         show all of them\n"
+	"  -s, --stacks      with --live: stacks whole, not only their nearest calls\n"
+	"      --no-symbols  open no file for the names and lines of native code\n"
+	"      --help        this text\n\n"
 	"REPORT may be - for standard input.\n"
 	"Exit status: 0; 2 wrong command line; 3 a report that cannot be read.\n";
 
 static const struct option options[] = {
 	{"number", required_argument, NULL, 'n'},
 	{"all", no_argument, NULL, 'a'},
+	{"live", no_argument, NULL, 'l'},
+	{"stacks", no_argument, NULL, 's'},
+	{"no-symbols", no_argument, NULL, 'N'},
 	HELP_OPTION,
 	{0},
 };
@@ -45,6 +54,16 @@ static bool looked_at(const struct report *report)
 	return false;
 }
 
+void show_process(FILE *out, const struct report *report)
+{
+	fprintf(out, "%s%s%s  pid %" PRId64, style.strong, report->exe ? report->exe : "unknown program", style.off,
+		report->pid);
+	if (report->has_python)
+		fprintf(out, "  python %s", report->python_version ? report->python_version : "of unknown version");
+	fprintf(out, "  %s%s%s", report->trigger, report->label ? " " : "", report->label ? report->label : "");
+	fprintf(out, "  %s\n", report->time ? report->time : "");
+}
+
 static void put_header(FILE *out, const struct report *report)
 {
 	int64_t counts[LEVEL_ERROR + 1] = {0};
@@ -52,12 +71,7 @@ static void put_header(FILE *out, const struct report *report)
 
 	for (size_t i = 0; i < report->finding_count; i++)
 		counts[report->findings[i].level]++;
-	fprintf(out, "%s%s%s  pid %" PRId64, style.strong, report->exe ? report->exe : "unknown program", style.off,
-		report->pid);
-	if (report->has_python)
-		fprintf(out, "  python %s", report->python_version ? report->python_version : "of unknown version");
-	fprintf(out, "  %s%s%s", report->trigger, report->label ? " " : "", report->label ? report->label : "");
-	fprintf(out, "  %s\n", report->time ? report->time : "");
+	show_process(out, report);
 	put_count(out, counts[LEVEL_ERROR], "error", LEVEL_ERROR);
 	fputs(", ", out);
 	put_count(out, counts[LEVEL_WARNING], "warning", LEVEL_WARNING);
@@ -121,19 +135,28 @@ static size_t number_of(char **argv, const char *text)
 	unsigned long number = strtoul(text, &end, 10);
 
 	if (end == text || *end || strchr(text, '-') || number > 1000000000)
-		exit(verb_usage(argv, "'%s' is not a number of findings", text));
+		exit(verb_usage(argv, "'%s' is not a number", text));
 	return number;
 }
 
 int show_main(int argc, char **argv)
 {
+	bool live = false, stacks = false, symbols = true;
 	size_t limit = DEFAULT_SHOWN;
 	int option, status = STATUS_GOOD;
 
-	while ((option = verb_options(argc, argv, ":an:h", options, usage)) != -1)
-		limit = option == 'a' ? SIZE_MAX : number_of(argv, optarg);
+	while ((option = verb_options(argc, argv, ":aln:sh", options, usage)) != -1) {
+		switch (option) {
+		case 'l': live = true; break;
+		case 's': stacks = true; break;
+		case 'N': symbols = false; break;
+		default: limit = option == 'a' ? SIZE_MAX : number_of(argv, optarg);
+		}
+	}
 	if (optind == argc)
 		return verb_usage(argv, "no report");
+	if (stacks && !live)
+		return verb_usage(argv, "--stacks is for --live");
 	for (int i = optind; i < argc; i++) {
 		struct report *report = report_load(argv[i]);
 
@@ -141,11 +164,16 @@ int show_main(int argc, char **argv)
 			status = STATUS_REPORT;
 			continue;
 		}
+		if (symbols)
+			symbols_start(report);
 		if (i > optind)
 			putchar('\n');
 		if (argc - optind > 1)
 			printf("%s%s:%s\n", style.dim, report->file, style.off);
-		show_report(stdout, report, limit);
+		if (live)
+			live_report(stdout, report, limit, stacks);
+		else
+			show_report(stdout, report, limit);
 		report_free(report);
 	}
 	return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls.h"
 #include "tally.h"
 #include "text.h"
 
@@ -332,16 +333,34 @@ static void put_children(FILE *out, struct report *report, const struct finding 
 	free(children);
 }
 
+/* put_allocated - where the owner that retains most was made; and the nearest of the reader's own code, if that is
+ * further out. */
 static void put_allocated(FILE *out, struct report *report, const struct finding *finding)
 {
-	const struct frame *frame = NULL;
+	const struct stack *stack = finding->allocated;
+	bool approximate = finding->allocated_approximate;
+	const struct call *call;
+	struct calls calls;
 
-	for (size_t i = 0; i < finding->object_count && !frame; i++)
-		frame = text_frame(finding->objects[i]->allocated);
-	for (size_t i = 0; i < finding->block_count && !frame; i++)
-		frame = text_frame(finding->blocks[i]->allocated);
-	if (frame)
-		fprintf(out, "  %-12s %s\n", "allocated", frame_line(&report->pool, frame));
+	for (size_t i = 0; i < finding->object_count && !stack; i++) {
+		stack = finding->objects[i]->allocated;
+		approximate = finding->objects[i]->allocated_approximate;
+	}
+	for (size_t i = 0; i < finding->block_count && !stack; i++)
+		stack = finding->blocks[i]->allocated;
+	calls = calls_of(report, stack);
+	call = calls_suspect(calls);
+	if (!call)
+		return;
+	fprintf(out, "  %-12s %s%s", "allocated", calls_line(report, call),
+		approximate ? "  (perhaps: an earlier object's place)" : "");
+	if (finding->allocated_places > 1)
+		fprintf(out, "   one of %" PRId64 " places", finding->allocated_places);
+	fputc('\n', out);
+	for (const struct call *end = calls.list + calls.count; !call->own && ++call < end;) {
+		if (call->own)
+			fprintf(out, "  %-12s %s\n", "called from", calls_line(report, call));
+	}
 }
 
 static const struct capability *retention(const struct report *report)

@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls.h"
 #include "clean.h"
+#include "live.h"
 #include "load.h"
+#include "symbolize.h"
 #include "text.h"
 #include "trace.h"
 #include "verbs.h"
 #include "why.h"
 
 static const char usage[] =
-	"usage: forkheld why [-n N] REPORT PATTERN\n\n"
+	"usage: forkheld why [-n N] [--no-symbols] REPORT PATTERN\n\n"
 	"One object, type or registration, also one in use: who holds it, and what would free it.\n\n"
 	"PATTERN is one of\n"
 	"  #12           the object with this id\n"
@@ -20,12 +23,14 @@ static const char usage[] =
 	"  FINGERPRINT   a finding: its trace, registrations and objects\n"
 	"  GLOB          objects by type or module.type; registrations by the name, module or symbol of a\n"
 	"                callable, by the function, file or file:line where they were made\n\n"
-	"  -n, --number N  print at most N objects and N registrations (default 20)\n"
-	"      --help      this text\n\n"
+	"  -n, --number N    print at most N objects and N registrations (default 20)\n"
+	"      --no-symbols  open no file for the names and lines of native code\n"
+	"      --help        this text\n\n"
 	"Exit status: 0 found; 1 not found; 2 wrong command line; 3 a report that cannot be read.\n";
 
 static const struct option options[] = {
 	{"number", required_argument, NULL, 'n'},
+	{"no-symbols", no_argument, NULL, 'N'},
 	HELP_OPTION,
 	{0},
 };
@@ -167,7 +172,7 @@ static void put_registration_ids(FILE *out, const struct object *object)
 void why_object(FILE *out, struct report *report, const struct object *object)
 {
 	char size[WORD_SIZE], retained[WORD_SIZE], count[WORD_SIZE];
-	const struct frame *frame = text_frame(object->allocated);
+	char old[AGE_SIZE];
 	size_t own = 0;
 
 	fprintf(out, "%sobject #%" PRId64 "%s  %s  %s", style.strong, object->id, style.off,
@@ -178,10 +183,14 @@ void why_object(FILE *out, struct report *report, const struct object *object)
 		text_size(retained, object->retained_bytes), text_count(count, object->retained_objects, "object"));
 	if (object->native_bytes > 0)
 		fprintf(out, ", %s native", text_size(size, object->native_bytes));
+	if (object->block_bytes != UNKNOWN)
+		fprintf(out, ", occupies %s", text_size(size, object->block_bytes));
 	fputc('\n', out);
-	if (frame)
-		fprintf(out, "  %-12s %s  %s\n", "allocated", text_frame_name(frame),
-			text_frame_place(&report->pool, frame));
+	live_stack(out, report, "allocated", object->allocated, false);
+	if (object->allocated && object->allocated_approximate)
+		fprintf(out, "  %-12s objects of this type reuse memory: the stack may be an earlier one's\n", "");
+	if (*live_age(old, UNKNOWN, object->age_ns))
+		fprintf(out, "  %-12s %s\n", "age", old);
 	for (size_t i = 0; i < object->holder_count; i++)
 		own += object->holders[i].own;
 	fprintf(out, "  %-12s %s: %zu from outside, %zu of its own circle", "held by",
@@ -200,9 +209,10 @@ void why_object(FILE *out, struct report *report, const struct object *object)
 
 static void put_stack(FILE *out, struct report *report, const char *label, const struct stack *stack)
 {
-	for (size_t i = 0; stack && i < stack->frame_count; i++)
-		fprintf(out, "  %-12s %-28s  %s\n", i == 0 ? label : "", text_frame_name(stack->frames[i]),
-			text_frame_place(&report->pool, stack->frames[i]));
+	struct calls calls = calls_of(report, stack);
+
+	for (size_t i = 0; i < calls.count; i++)
+		fprintf(out, "  %-12s %s\n", i == 0 ? label : "", calls_line(report, &calls.list[i]));
 }
 
 static void put_flags(FILE *out, const struct registration *registration)
@@ -293,10 +303,15 @@ int why_main(int argc, char **argv)
 {
 	unsigned long limit = DEFAULT_SHOWN;
 	struct report *report;
+	bool symbols = true;
 	int option, status;
 	char *end;
 
 	while ((option = verb_options(argc, argv, ":n:h", options, usage)) != -1) {
+		if (option == 'N') {
+			symbols = false;
+			continue;
+		}
 		limit = strtoul(optarg, &end, 10);
 		if (end == optarg || *end || strchr(optarg, '-'))
 			return verb_usage(argv, "'%s' is not a number", optarg);
@@ -307,6 +322,8 @@ int why_main(int argc, char **argv)
 	report = report_load(argv[optind]);
 	if (!report)
 		return STATUS_REPORT;
+	if (symbols)
+		symbols_start(report);
 	status = why_report(stdout, report, argv[optind + 1], limit) ? STATUS_GOOD : STATUS_FOUND;
 	if (status == STATUS_FOUND)
 		fprintf(stderr, "forkheld: %s: nothing matches %s%s\n", report->file,

@@ -10,6 +10,7 @@
 
 #include "diff.h"
 #include "handlers.h"
+#include "live.h"
 #include "load.h"
 #include "show.h"
 #include "why.h"
@@ -39,6 +40,8 @@ static void print_all(struct report *report)
 	handlers_report(out, report);
 	why_report(out, report, "*", 50);
 	why_report(out, report, "r0", 50);
+	live_report(out, report, 10, false);
+	live_report(out, report, SIZE_MAX, true);
 	if (report->finding_count > 0)
 		why_report(out, report, report->findings[0].fingerprint, 5);
 	/* Nothing grows from a report to itself. */
