@@ -18,6 +18,7 @@ static const struct verb {
 	{"why", why_main, "who holds an object, what a registration holds, what would free it"},
 	{"handlers", handlers_main, "all fork registrations, in the order in which they run"},
 	{"diff", diff_main, "what grew from one report to another"},
+	{"export", export_main, "live blocks for the viewers of flame graphs and profiles"},
 	{"check", check_main, "for scripts: pass or fail on findings"},
 	{"doctor", doctor_main, "say beforehand what can be seen of a program"},
 };
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	text_start();
 	if (argc < 2) {
-		fputs("forkheld: no verb: run, show, why, handlers, diff, check or doctor (see forkheld --help)\n",
+		fputs("forkheld: no verb: run, show, why, handlers, diff, export, check or doctor (see forkheld --help)\n",
 			stderr);
 		return STATUS_USAGE;
 	}

@@ -16,7 +16,7 @@ enum status {
 
 /* What all of them are: @argv[0] is "forkheld VERB". Return: the exit status. */
 typedef int verb_main(int argc, char **argv);
-verb_main run_main, show_main, why_main, handlers_main, diff_main, check_main, doctor_main;
+verb_main run_main, show_main, why_main, handlers_main, diff_main, check_main, doctor_main, export_main;
 
 /* verb_options - getopt_long, which also answers --help (prints @usage and ends the program with status 0) and a wrong
  * option (status 2). @letters as for getopt, beginning with ":" (or "+:").

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "diff.h"
+#include "export.h"
 #include "handlers.h"
 #include "live.h"
 #include "load.h"
@@ -42,6 +43,8 @@ static void print_all(struct report *report)
 	why_report(out, report, "r0", 50);
 	live_report(out, report, 10, false);
 	live_report(out, report, SIZE_MAX, true);
+	export_folded(out, report, samples_of(report), false);
+	export_speedscope(out, report, samples_of(report));
 	if (report->finding_count > 0)
 		why_report(out, report, report->findings[0].fingerprint, 5);
 	/* Nothing grows from a report to itself. */
@@ -50,6 +53,13 @@ static void print_all(struct report *report)
 	if (fclose(out) != 0)
 		abort();
 	check_clean(text, size);
+	free(text);
+	out = open_memstream(&text, &size);
+	if (!out)
+		abort();
+	export_pprof(out, report, samples_of(report));
+	if (fclose(out) != 0)
+		abort();
 	free(text);
 }
 

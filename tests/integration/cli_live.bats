@@ -150,7 +150,7 @@ says() {
 	local filter reason verb
 	while IFS='|' read -r filter reason; do
 		jq "$filter" "$LIVE" >bad.json
-		for verb in "show --live" "why"; do
+		for verb in "show --live" "why" "export -f folded" "export -f pprof -o x"; do
 			# shellcheck disable=SC2086
 			if [ "$verb" = why ]; then forkheld why bad.json '*'; else forkheld $verb bad.json; fi
 			refused 3 "forkheld: bad.json: $reason"
@@ -181,8 +181,12 @@ says() {
 	grep -q 9223372036854775807 big.json
 	forkheld show --live big.json; [ "$status" -eq 0 ]
 	[[ $output == *"9.2 EB"* && $output == *"days old"* ]]
+	for format in folded speedscope pprof; do
+		"$FORKHELD_BIN" export -f $format -o out big.json
+		[ -s out ]
+	done
 	jq '.frames[].function = "f\u001b[31m\nx\u009b" | .frames[].symbol = "s\u001b]0;" | .modules[].path = "/\u001b[2J"' "$LIVE" >evil.json
-	for verb in "show --live" "why"; do
+	for verb in "show --live" "why" "export -f folded"; do
 		if [ "$verb" = why ]; then
 			forkheld why evil.json '*'
 		else

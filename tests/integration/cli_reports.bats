@@ -57,7 +57,7 @@ every_verb_refuses() {
 }
 
 @test "--help of every verb, and none needs a terminal" {
-	for verb in run show why handlers diff check doctor; do
+	for verb in run show why handlers diff export check doctor; do
 		forkheld "$verb" --help
 		[ "$status" -eq 0 ]
 		[ -z "$stderr" ]
@@ -74,7 +74,7 @@ every_verb_refuses() {
 @test "a wrong command line: one line, status 2" {
 	forkheld; refused 2 "no verb"
 	forkheld sho; refused 2 "unknown verb 'sho'"
-	for verb in show handlers why diff check; do
+	for verb in show handlers why diff export check; do
 		forkheld $verb; refused 2 "forkheld $verb: "
 		forkheld $verb --nonsense x; refused 2 "unknown option '--nonsense'"
 		forkheld $verb -Z x; refused 2 "unknown option '-Z'"
