@@ -108,7 +108,26 @@ static bool report_allocator(const struct program *program)
 	if (program->allocator)
 		return row(false, "allocator", "%s, linked into the program: its blocks cannot be seen",
 			program->allocator);
-	return row(true, "allocator", "the C library's");
+	if (program->hidden_allocator)
+		return row(false, "allocator", "%s, in the program beside the C library's: its blocks cannot be seen",
+			program->hidden_allocator);
+	if (program->needed_allocator[0] && program->cplusplus)
+		return row(false, "allocator", "%s: blocks of malloc are seen, those of C++'s new may go past it",
+			program->needed_allocator);
+	return row(true, "allocator", "%s", program->needed_allocator[0] ? program->needed_allocator
+		: "the C library's");
+}
+
+/* The names and lines of native code are looked up in its file afterwards; only a build-id tells that it is still
+ * the same. */
+static bool report_source(const struct program *program)
+{
+#ifndef HAVE_LIBDW
+	return row(false, "source", "forkheld was built without libdw: native code by module and offset");
+#endif
+	if (!program->build_id)
+		return row(false, "source", "no build-id: native code of the program itself by module and offset");
+	return row(true, "source", "by build-id, where there is debug information");
 }
 
 static bool report_python(const struct program *program)
@@ -139,7 +158,7 @@ static bool report_unwinder(void)
 	void *handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
 
 	if (!handle)
-		return row(false, "unwinder", "%s is not installed: registrations in C come without their stack", name);
+		return row(false, "unwinder", "%s is not installed: stacks in C end early or are not there", name);
 	dlclose(handle);
 	return row(true, "unwinder", "%s", name);
 }
@@ -189,6 +208,7 @@ int doctor_main(int argc, char **argv)
 		good = report_libc(&program) && good;
 		good = report_allocator(&program) && good;
 		good = report_python(&program) && good;
+		good = report_source(&program) && good;
 		good = report_unwinder() && good;
 	}
 	good = report_library() && good;

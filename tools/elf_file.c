@@ -184,3 +184,28 @@ const Elf64_Sym *elf_symbol(const struct elf_file *elf, const char *name)
 	}
 	return NULL;
 }
+
+bool elf_build_id(const struct elf_file *elf)
+{
+	for (size_t i = 0; i < elf->segment_count; i++) {
+		const Elf64_Phdr *segment = &elf->segments[i];
+		uint64_t at = segment->p_offset, end;
+
+		if (segment->p_type != PT_NOTE || __builtin_add_overflow(at, segment->p_filesz, &end) || end > elf->size)
+			continue;
+		while (end - at >= sizeof(Elf64_Nhdr)) {
+			Elf64_Nhdr note;
+			uint64_t name = at + sizeof(note), size;
+
+			memcpy(&note, elf->bytes + at, sizeof(note));
+			size = ((uint64_t)note.n_namesz + 3) / 4 * 4 + ((uint64_t)note.n_descsz + 3) / 4 * 4;
+			if (size > end - name)
+				break;
+			if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && note.n_descsz > 0 &&
+			    memcmp(elf->bytes + name, "GNU", 4) == 0)
+				return true;
+			at = name + size;
+		}
+	}
+	return false;
+}

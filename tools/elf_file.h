@@ -33,5 +33,7 @@ const char *elf_needs(const struct elf_file *elf, const char *prefix);
 const Elf64_Sym *elf_symbol(const struct elf_file *elf, const char *name);
 /* elf_at - @size bytes of the file that are loaded at @address, or NULL. */
 const void *elf_at(const struct elf_file *elf, uint64_t address, size_t size);
+/* elf_build_id - has it one? */
+bool elf_build_id(const struct elf_file *elf);
 
 #endif

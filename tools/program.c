@@ -144,6 +144,39 @@ static const char *own_allocator(const struct elf_file *elf)
 	return elf_symbol(elf, "malloc") ? "one of its own" : NULL;
 }
 
+/* hidden_allocator - by a text that each has in its messages: stripping leaves that in place. CPython has a
+ * mimalloc too and uses it only where it is free-threaded. */
+static const char *hidden_allocator(const struct elf_file *elf)
+{
+	static const struct {
+		const char *text, *name;
+	} known[] = {
+		{"<jemalloc>: ", "jemalloc"}, {"tcmalloc: large alloc", "tcmalloc"}, {"TCMALLOC_SAMPLE_PARAMETER", "tcmalloc"},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (memmem(elf->bytes, elf->size, known[i].text, strlen(known[i].text)))
+			return known[i].name;
+	return NULL;
+}
+
+static void inspect_allocators(struct program *program, const struct elf_file *elf)
+{
+	static const char *const libraries[] = {"libjemalloc", "libtcmalloc", "libmimalloc"};
+	const char *name;
+
+	program->gcc_asan = elf_needs(elf, "libasan.so") != NULL;
+	program->clang_asan = !program->gcc_asan && elf_symbol(elf, "__asan_init") != NULL;
+	program->cplusplus = elf_needs(elf, "libstdc++.so") || elf_needs(elf, "libc++.so");
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
+		if ((name = elf_needs(elf, libraries[i])))
+			snprintf(program->needed_allocator, sizeof(program->needed_allocator), "%s", name);
+	if (program->clang_asan)
+		return;
+	program->allocator = own_allocator(elf);
+	program->hidden_allocator = program->allocator ? NULL : hidden_allocator(elf);
+}
+
 static void inspect(struct program *program)
 {
 #ifdef __x86_64__
@@ -165,9 +198,8 @@ static void inspect(struct program *program)
 		snprintf(program->interpreter, sizeof(program->interpreter), "%s", interpreter ? interpreter : "");
 		program->loader = !interpreter && name && strncmp(name, "ld-linux", 8) == 0;
 		program->is_static = !interpreter && !program->loader;
-		program->gcc_asan = elf_needs(&elf, "libasan.so") != NULL;
-		program->clang_asan = !program->gcc_asan && elf_symbol(&elf, "__asan_init") != NULL;
-		program->allocator = program->clang_asan ? NULL : own_allocator(&elf);
+		inspect_allocators(program, &elf);
+		program->build_id = elf_build_id(&elf);
 		program_python(program, &elf);
 	}
 	elf_close(&elf);

@@ -16,6 +16,10 @@ struct program {
 	bool is_static, is_setuid, gcc_asan, clang_asan, loader, clears_environment;
 	char interpreter[256];          /* PT_INTERP */
 	const char *allocator;          /* NULL: libc's; else the name of one linked into the program */
+	const char *hidden_allocator;   /* one in the program under names of its own, beside malloc; or NULL */
+	char needed_allocator[64];      /* a shared library with one, or "" */
+	bool cplusplus;                 /* needs a C++ library */
+	bool build_id;                  /* has one */
 	enum program_python python;
 	int python_minor;               /* of Python 3; -1 unknown */
 	char python_version[32];        /* as exactly as it can be told */

@@ -23,10 +23,12 @@ is() {
 	[[ $stderr == *"${2:-}"* ]] || { echo "no '$2' in: $stderr"; return 1; }
 }
 
-# all_seen - doctor has no limit to name, but perhaps that libunwind is not installed here.
+# all_seen - doctor has no limit to name, but perhaps that libunwind or libdw is not here.
 all_seen() {
-	if grep -q '^limit  unwinder' <<<"$output"; then is 1; else is 0; fi
-	[ "$(grep -c '^limit' <<<"$output")" -eq "$status" ]
+	local limits
+	limits=$(grep -cE "^limit  (unwinder|source     forkheld was built)" <<<"$output") || true
+	if [ "$limits" -gt 0 ]; then is 1; else is 0; fi
+	[ "$(grep -c '^limit' <<<"$output")" -eq "$limits" ]
 }
 
 lines() {
@@ -284,6 +286,20 @@ compiled() {
 		compiled own -fno-builtin -rdynamic
 	forkheld doctor -- ./own; is 1
 	grep -q '^limit  allocator  jemalloc, linked into the program' <<<"$output"
+	echo 'const char *text(void) { return "<jemalloc>: "; } int main(void) { return !text(); }' | compiled hidden
+	strip hidden
+	forkheld doctor -- ./hidden; is 1
+	grep -q "^limit  allocator  jemalloc, in the program beside the C library's: its blocks cannot be seen$" <<<"$output"
+	echo 'void *mallocx(int n) { (void)n; return 0; }' | compiled libjemalloc.so.9 -shared -fPIC -Wl,-soname,libjemalloc.so.9
+	echo 'int main(void) { return 0; }' | compiled needs -Wl,--no-as-needed -L. -l:libjemalloc.so.9
+	forkheld doctor -- ./needs; all_seen
+	grep -q '^ok     allocator  libjemalloc.so.9$' <<<"$output"
+	echo 'int main(void) { return 0; }' | compiled needs -Wl,--no-as-needed -L. -l:libjemalloc.so.9 -l:libstdc++.so.6
+	forkheld doctor -- ./needs; is 1
+	grep -q "^limit  allocator  libjemalloc.so.9: blocks of malloc are seen, those of C++'s new may go past it$" <<<"$output"
+	echo 'int main(void) { return 0; }' | compiled nameless -Wl,--build-id=none
+	forkheld doctor -- ./nameless; is 1
+	grep -q '^limit  source     no build-id' <<<"$output"
 	forkheld doctor -- .; is 1
 	FORKHELD_LIBRARY=$PWD/none forkheld doctor -- true; is 1
 	grep -q '^limit  library' <<<"$output"
