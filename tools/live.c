@@ -58,16 +58,32 @@ static bool repeats(const struct call *call)
 	return nameless(call) && nameless(call - 1) && call->frame->module == call[-1].frame->module;
 }
 
+/* importing - the interpreter between an import and the module's code: five calls for each level, and no news. */
+static bool importing(const struct call *call)
+{
+	return !call->frame->native && call->place.file && strncmp(call->place.file, "<frozen importlib", 17) == 0;
+}
+
+/* wanted - is @call worth a row, with @rows before it? @own: one of the reader's own was among them. */
+static bool wanted(const struct call *call, size_t rows, bool own)
+{
+	if (rows == 0)
+		return true;
+	if (rows >= ROWS)
+		return call->own && !own;
+	return !repeats(call) && !importing(call);
+}
+
 void live_stack(FILE *out, struct report *report, const char *label, const struct stack *stack, bool whole)
 {
 	struct calls calls = calls_of(report, stack);
 	size_t rows = 0, left_out = 0;
-	bool own = whole;
+	bool own = false;
 
 	for (size_t i = 0; i < calls.count; i++) {
 		const struct call *call = &calls.list[i];
 
-		if (!whole && (rows >= ROWS ? own || !call->own : i > 0 && repeats(call))) {
+		if (!whole && !wanted(call, rows, own)) {
 			left_out++;
 			continue;
 		}

@@ -9,9 +9,9 @@
 /* live_report - totals, doubts, and at most @limit sites, most bytes first; stacks in short or @whole. */
 void live_report(FILE *out, struct report *report, size_t limit, bool whole);
 
-/* live_stack - @stack as rows "  LABEL function  place", innermost first: the nearest calls, and however far out
- * it is the first of the reader's own code; all of them if @whole. Nameless native calls of one module are one
- * row. */
+/* live_stack - @stack as rows "  LABEL function  place", innermost first: the nearest calls, and however far out it is
+ * the first of the reader's own code; all of them if @whole. Nameless native calls of one module are one row, and the
+ * interpreter's own between an import and the module's code are none. */
 void live_stack(FILE *out, struct report *report, const char *label, const struct stack *stack, bool whole);
 
 /* live_age - "between 130 ms and 5.2 s old", "5.2 s old"; "" where nothing is known. Return: @text. */

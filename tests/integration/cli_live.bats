@@ -73,6 +73,13 @@ says() {
 	says 'f30 /home/me/app.py:31'
 	[ "$(grep -c ' f[0-9]* ' <<<"$output")" -eq 11 ]
 	says 'and 29 more'
+	# What the interpreter does between an import and the module's code is left out.
+	jq '.frames[1:9][].file = "<frozen importlib._bootstrap>"' deep.json >import.json
+	forkheld show --live -n 1 import.json
+	grep -A1 '^  allocated    f0 ' <<<"$output" | grep -q '^  called from  f9 '
+	[[ $output != *importlib* ]]
+	forkheld show --live -n 1 --stacks import.json
+	[ "$(grep -c importlib <<<"$output")" -eq 8 ]
 	forkheld show --live -n 1 --stacks deep.json
 	[ "$(grep -c ' f[0-9]* ' <<<"$output")" -eq 40 ]
 	if command -v script >/dev/null; then
