@@ -287,3 +287,25 @@ with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
 		[ "$(grep -c "$PWD/program\"" trace)" -eq 0 ]
 	fi
 }
+
+# keeps_line MARK - of keeps.c.
+keeps_line() {
+	echo "$FIXTURES/symbols/keeps.c:$(grep -nw "$1" "$FIXTURES/symbols/keeps.c" | cut -d: -f1)"
+}
+
+@test "a real run: what was kept, from whole stacks with inlined functions; the exports agree" {
+	cc -O2 -g -Wl,--build-id -o keeps "$FIXTURES/symbols/keeps.c"
+	preloaded ./keeps
+	mv "$(report)" report.json
+	live >/dev/null
+	cat rows
+	grep -A2 -xF "allocated make $(keeps_line LINE_MAKE) (inlined)" rows | tail -n 2 |
+		diff - <(printf '%s\n' "called from store $(keeps_line LINE_STORE)" "main $(keeps_line LINE_CALL)")
+	"$FORKHELD_BIN" show --live report.json | grep -q '^1.0 MB in 10 blocks  native, '
+	grep -qx "allocated main $(keeps_line LINE_CALLOC)" rows
+	"$FORKHELD_BIN" export -f folded report.json >folded
+	grep -qE ";main \(.*\);store \(.*\);make \(.*\) [0-9]+$" folded
+	[ "$(awk '{sum += $NF} END {print sum}' folded)" -eq "$(jq .summary.blocks.live_bytes report.json)" ]
+	"$FORKHELD_BIN" export -f folded -c report.json >folded
+	[ "$(awk '{sum += $NF} END {print sum}' folded)" -eq "$(jq .summary.blocks.live report.json)" ]
+}
