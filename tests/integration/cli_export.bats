@@ -114,7 +114,7 @@ decode() {
 		        else:
 		            added.type = kind
 		pool = descriptor_pool.DescriptorPool()
-		pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
+		pool.AddSerializedFile(file.SerializeToString())
 		description = pool.FindMessageTypeByName("p.Profile")
 		if hasattr(message_factory, "GetMessageClass"):
 		    kind = message_factory.GetMessageClass(description)
