@@ -89,7 +89,7 @@ static inline unsigned calls_slot(uint32_t parent, uint64_t at)
 static inline uint32_t calls_node(struct calls *calls, uintptr_t frame)
 {
 	struct calls_step *top = &calls->steps[calls->count];
-	unsigned stale, slot;
+	unsigned stale = 0, slot;
 
 	if (unlikely(!frame))
 		return TRACE_ROOT;

@@ -96,8 +96,8 @@ uintptr_t objects_block(const void *pointer)
 	return blocks_get(address) != BLOCK_NONE ? address : 0;
 }
 
-/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. Names without their
- * modules; @until: not from that version on. */
+/* Types with free lists: an object may stand in a block that an earlier one of them was allocated for. Names without
+ * their modules; @until: not from that version on. */
 static const struct {
 	const char *name;
 	uint16_t since, until;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* micro - malloc and free as fast as they go: THREADS threads, each with LIVE blocks of 16 to 512 bytes, one of them replaced
- * OPERATIONS times, from call stacks of DEPTH frames. Prints nanoseconds for each replacement. */
+/* micro - malloc and free as fast as they go: THREADS threads, each with LIVE blocks of 16 to 512 bytes, one of them
+ * replaced OPERATIONS times, from call stacks of DEPTH frames. Prints nanoseconds for each replacement. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
