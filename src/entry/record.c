@@ -70,7 +70,9 @@ static bool sampled(uintptr_t block)
 static __attribute__((noinline)) void tick(void)
 {
 	self.left = RECORD_TICK;
-	traces_tick();
+	/* Early on not even libc's clock may be asked: a sanitizer's runtime stands in for it and may not be ready. */
+	if (likely(mode != MODE_EARLY))
+		traces_tick();
 }
 
 static inline void put(uintptr_t block, uint32_t node)
@@ -161,6 +163,16 @@ static const char *foreign_allocator(void)
 	return reached() ? NULL : "calls of malloc do not reach this library: valgrind or another tool takes them first";
 }
 
+/* past_malloc - do C++'s operators belong to an allocator that is not called through malloc (a shared jemalloc or tcmalloc)? */
+static bool past_malloc(void)
+{
+	void *operator_new = dlsym(RTLD_DEFAULT, "_Znwm"), *next = dlsym(RTLD_NEXT, "malloc");
+	Dl_info of_operator, of_malloc;
+
+	return operator_new && next && dladdr(operator_new, &of_operator) && dladdr(next, &of_malloc) &&
+	       of_operator.dli_fbase == of_malloc.dli_fbase;
+}
+
 void record_init(void)
 {
 	const char *foreign;
@@ -177,6 +189,8 @@ void record_init(void)
 	dlerror(); /* the host must not find our failures */
 	if (foreign)
 		blocks_restrict(foreign, true);
+	else if (past_malloc())
+		blocks_restrict("C++'s operator new is the allocator's own and does not come through malloc", false);
 	else if (options.sample)
 		blocks_restrict("a sample of the blocks is recorded (option sample)", false);
 	__atomic_store_n(&mode, options.sample ? MODE_SAMPLED : options.alloc == ALLOC_NATIVE ? MODE_NATIVE : MODE_ALL,

@@ -111,3 +111,21 @@ as_without() {
 	[ "$status" -eq 0 ] && [ "$output" = 13 ]
 	[ -s sqlite3.json ]
 }
+
+@test "C++ operators that go past malloc are said to be unseen" {
+	run preloaded "$alloc/operator_user"
+	[ "$status" -eq 0 ]
+	run jq -r '.capabilities[] | select(.name == "blocks") | "\(.state) \(.reason)"' forkheld.*.json
+	echo "$output"
+	[[ $output == "partial C++'s operator new "* ]]
+}
+
+@test "a host whose runtime is not ready when it first allocates" {
+	[ -x "$alloc/checked" ] || skip "this compiler has no ThreadSanitizer"
+	run plain "$alloc/checked"
+	[ "$status" -eq 3 ]
+	run preloaded "$alloc/checked"
+	echo "$output"
+	[ "$status" -eq 3 ]
+	[ "$output" = allocated ]
+}
