@@ -24,12 +24,35 @@ struct pool {
 	uint32_t next_offset, last_offset;
 };
 
-/* The page may be nobody's: the kernel looks. */
+#define PAGE 4096u
+#define KNOWN_PAGES 64u
+
+/* The page may be nobody's: the kernel looks. Blocks are asked for in ascending order and nothing is unmapped
+ * meanwhile, so one call a page will do. */
+static bool page_readable(uintptr_t page)
+{
+	static uintptr_t known[KNOWN_PAGES];
+	uintptr_t *last = &known[page / PAGE % KNOWN_PAGES];
+	char byte;
+	struct iovec to = { &byte, 1 }, from = { (void *)page, 1 };
+
+	if (*last == page)
+		return true;
+	if (os_call(SYS_process_vm_readv, os_getpid(), (long)&to, 1, (long)&from, 1, 0) != 1)
+		return false;
+	*last = page;
+	return true;
+}
+
+/* @size: less than a page. */
 static bool read_memory(uintptr_t address, void *copy, size_t size)
 {
-	struct iovec to = { copy, size }, from = { (void *)address, size };
+	const uintptr_t mask = ~(uintptr_t)(PAGE - 1);
 
-	return os_call(SYS_process_vm_readv, os_getpid(), (long)&to, 1, (long)&from, 1, 0) == (long)size;
+	if (!page_readable(address & mask) || !page_readable((address + size - 1) & mask))
+		return false;
+	memcpy(copy, (const void *)address, size);
+	return true;
 }
 
 /* What only a pool's head would look like. */
