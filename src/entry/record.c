@@ -157,13 +157,18 @@ static const char *foreign_allocator(void)
 		if (dlsym(RTLD_DEFAULT, sanitizers[i]))
 			return "the program is built with a sanitizer, whose allocator is called instead of this library's";
 	}
+	/* Ask by calling: in a program at a fixed address a look-up finds the program's own entry for malloc, which
+	 * leads here. */
+	if (reached())
+		return NULL;
 	if (!alloc_in_use())
 		return "the program brings an allocator of its own (as with a static jemalloc or tcmalloc), "
 		       "which is called instead of this library's";
-	return reached() ? NULL : "calls of malloc do not reach this library: valgrind or another tool takes them first";
+	return "calls of malloc do not reach this library: valgrind or another tool takes them first";
 }
 
-/* past_malloc - do C++'s operators belong to an allocator that is not called through malloc (a shared jemalloc or tcmalloc)? */
+/* past_malloc - do C++'s operators belong to an allocator that is not called through malloc (a shared jemalloc or
+ * tcmalloc)? */
 static bool past_malloc(void)
 {
 	void *operator_new = dlsym(RTLD_DEFAULT, "_Znwm"), *next = dlsym(RTLD_NEXT, "malloc");
