@@ -58,16 +58,14 @@ static uint32_t node_of(struct calls *calls, const struct calls_step *step, uint
 
 	if (calls->nodes[slot].at == step->at && calls->nodes[slot].parent == parent &&
 	    calls->nodes[slot].serial == step->serial)
-		return calls->nodes[slot].node;
+		return (calls->latest = &calls->nodes[slot])->under.node;
 	if (!id)
 		id = codes_see(step->code, calls->text).id;
 	uint32_t line = line_of(calls, step->code, step->serial, layout_offset(step->code, step->at));
 	uint32_t node = traces_child(parent, trace_python(id, line));
 	if (node != parent) {
-		calls->nodes[slot].at = step->at;
-		calls->nodes[slot].parent = parent;
-		calls->nodes[slot].serial = step->serial;
-		calls->nodes[slot].node = node;
+		calls->nodes[slot] = (struct calls_known){ step->at, parent, step->serial, { .node = node } };
+		calls->latest = &calls->nodes[slot];
 	}
 	return node;
 }
@@ -201,13 +199,13 @@ __attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t f
 
 __attribute__((noinline)) uint32_t calls_leaf_new(struct calls *calls, uint32_t node, enum trace_kind kind)
 {
-	unsigned slot = node & (CALLS_LEAVES - 1), which = kind - TRACE_PYTHON_MEMORY;
+	struct calls_leaves *leaves = &calls->leaves[node & (CALLS_LEAVES - 1)];
+	unsigned which = kind - TRACE_PYTHON_MEMORY;
 	uint32_t epoch = traces_epoch();
 
-	if (calls->leaves[slot].node != node || calls->leaves[slot].epoch != epoch) {
-		calls->leaves[slot].node = node;
-		calls->leaves[slot].epoch = epoch;
-		calls->leaves[slot].leaf[!which] = 0;
-	}
-	return calls->leaves[slot].leaf[which] = traces_leaf(node, kind);
+	if (calls->latest && calls->latest->under.node == node)
+		leaves = &calls->latest->under;
+	if (leaves->node != node || leaves->epoch != epoch)
+		*leaves = (struct calls_leaves){ .node = node, .epoch = epoch };
+	return leaves->leaf[which] = traces_leaf(node, kind);
 }

@@ -29,6 +29,18 @@ struct calls_step {
 	uint32_t node, serial;   /* serial 0: a frame that adds nothing, its node is the caller's */
 };
 
+/* The leaves of a node for Python's two kinds, 0 if not asked for yet, in one epoch. */
+struct calls_leaves {
+	uint32_t node, epoch, leaf[2];
+};
+
+/* The node of an instruction under a parent. */
+struct calls_known {
+	uint64_t at;
+	uint32_t parent, serial;
+	struct calls_leaves under;
+};
+
 struct calls {
 	uintptr_t thread;        /* as pthread_self says */
 	struct calls *next;
@@ -41,8 +53,9 @@ struct calls {
 	/* How many of them show, up to and with each; and where, from each outward, as many lie behind as a report
 	 * shows. */
 	uint16_t shown[CALLS_ROOM + 1], until[CALLS_ROOM + 1];
-	struct { uint64_t at; uint32_t parent, serial, node, unused; } nodes[CALLS_NODES];
-	struct { uint32_t node, epoch, leaf[2]; } leaves[CALLS_LEAVES];
+	struct calls_known nodes[CALLS_NODES];
+	struct calls_known *latest;              /* the innermost frame's, as a rule */
+	struct calls_leaves leaves[CALLS_LEAVES]; /* of other nodes: native frames lie between */
 	struct { uint32_t serial; int32_t offset; uint32_t line; } lines[CALLS_LINES];
 	uintptr_t pending[CALLS_ROOM];
 	char text[CODES_TEXT];
@@ -105,7 +118,8 @@ static inline uint32_t calls_node(struct calls *calls, uintptr_t frame)
 		if (likely(calls->nodes[slot].at == at && calls->nodes[slot].parent == top[-1].node &&
 			   calls->nodes[slot].serial == top->serial)) {
 			top->at = at;
-			return top->node = calls->nodes[slot].node;
+			calls->latest = &calls->nodes[slot];
+			return top->node = calls->nodes[slot].under.node;
 		}
 	}
 	return calls_renew(calls, stale);
@@ -114,11 +128,13 @@ static inline uint32_t calls_node(struct calls *calls, uintptr_t frame)
 /* calls_leaf - traces_leaf of @node for the two kinds that Python has. */
 static inline uint32_t calls_leaf(struct calls *calls, uint32_t node, enum trace_kind kind)
 {
-	unsigned slot = node & (CALLS_LEAVES - 1), which = kind - TRACE_PYTHON_MEMORY;
+	const struct calls_leaves *leaves = &calls->leaves[node & (CALLS_LEAVES - 1)];
+	unsigned which = kind - TRACE_PYTHON_MEMORY;
 
-	if (likely(calls->leaves[slot].node == node && calls->leaves[slot].epoch == traces_epoch() &&
-		   calls->leaves[slot].leaf[which]))
-		return calls->leaves[slot].leaf[which];
+	if (likely(calls->latest && calls->latest->under.node == node))
+		leaves = &calls->latest->under;
+	if (likely(leaves->node == node && leaves->epoch == traces_epoch() && leaves->leaf[which]))
+		return leaves->leaf[which];
 	return calls_leaf_new(calls, node, kind);
 }
 
