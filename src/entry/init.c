@@ -28,6 +28,8 @@ static void allocations_init(void)
 
 	trace_init((unsigned)options.frames);
 	objects_configure(objects, options.alloc == ALLOC_ALL ? trace_here : NULL, record_before, record_after);
+	if (options.sample)
+		objects_sample(record_sampled);
 	record_init();
 }
 

@@ -53,14 +53,12 @@ static int64_t draw(void)
 }
 
 /* A thread starts with nothing left: its first allocation draws, and is then asked like any other. */
-static bool sampled(uintptr_t block)
+bool record_sampled(size_t size)
 {
-	int64_t size = (int64_t)blocks_usable(block);
-
 	if (self.bytes == 0)
 		self.bytes = draw();
-	if (self.bytes > size) {
-		self.bytes -= size;
+	if (self.bytes > (int64_t)size) {
+		self.bytes -= (int64_t)size;
 		return false;
 	}
 	self.bytes = draw();
@@ -84,7 +82,8 @@ static inline void put(uintptr_t block, uint32_t node)
 
 static __attribute__((noinline)) void put_special(uintptr_t block, const struct caller *caller)
 {
-	if (mode == MODE_OFF || (mode == MODE_SAMPLED && !sampled(block)))
+	/* Bytes below Python's hook are drawn for there, once. */
+	if (mode == MODE_OFF || (mode == MODE_SAMPLED && (self.quiet || !record_sampled(blocks_usable(block)))))
 		return;
 	if (self.quiet)
 		put(block, TRACE_ROOT);

@@ -15,6 +15,8 @@
  */
 #ifndef ENTRY_RECORD_H
 #define ENTRY_RECORD_H
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RECORD_TICK 256u
@@ -29,6 +31,10 @@ void record_init(void);
 void record_put(void *block, const void *frame);
 uint32_t record_take(void *block);
 void record_put_back(void *block, uint32_t record);
+
+/* record_sampled - with option sample: is an allocation of @size bytes one of those that are recorded? Each allocation asks
+ * once. Thread: any. Signal: safe. */
+bool record_sampled(size_t size);
 
 /* record_before, record_after - around what CPython's allocator does for a block that gets a record of its own: the
  * malloc below it is noted, in case that it serves something else, but not traced. They nest, in one thread. */

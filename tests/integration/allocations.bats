@@ -96,6 +96,12 @@ sums() {
 	[[ $(state blocks) == "none "* ]]
 }
 
+@test "sample: of Python's objects too" {
+	preloaded FORKHELD_OPTIONS=sample=16K:sites=1000000 "$(pythons | head -n 1)" -c 'kept = [object() for _ in range(200000)]'
+	assert_json '[.allocations.sites[] | select(.kind == "python") | .bytes] | add | . > 4000000 and . < 14000000'
+	assert_json '.summary.blocks.live > 150000'
+}
+
 @test "sample: estimates that are near, and said to be estimates" {
 	preloaded FORKHELD_OPTIONS=sample=4K "$native/sites"
 	sums
