@@ -9,26 +9,31 @@
 #define GENERATIONS 3
 #define FLAGS ((uintptr_t)3)  /* low bits of prev; in next they are set only while a collection sorts its objects */
 
-/* PyGC_Head: right before each object. */
+/* PyGC_Head: right before each object. Aligned to 4 in itself: Debian's 3.13.5 has the heads at odd multiples of it. */
 struct link {
 	uintptr_t next, prev;
+} __attribute__((packed, aligned(4)));
+
+/* struct gc_generation. */
+struct generation {
+	struct link head;
+	int threshold, count;
 };
 
-/* struct gc_generation, and what follows the last. */
-struct generations {
-	struct {
-		struct link head;
-		int threshold, count;
-	} generation[GENERATIONS];
-	const struct generations *youngest;
-};
+/* What follows the last one, where a pointer may stand. */
+static const struct generation *youngest_of(const struct generation *generations)
+{
+	uintptr_t end = (uintptr_t)(generations + GENERATIONS), align = _Alignof(struct generation *);
+
+	return *(const struct generation *const *)((end + align - 1) & ~(align - 1));
+}
 
 /* The next in the ring, or NULL where it does not lead back. */
 static const struct link *next_of(const struct link *link)
 {
 	const struct link *next = (const struct link *)link->next;
 
-	return next && !(link->next & 7) && (next->prev & ~FLAGS) == (uintptr_t)link ? next : NULL;
+	return next && !(link->next & FLAGS) && (next->prev & ~FLAGS) == (uintptr_t)link ? next : NULL;
 }
 
 static bool visit_ring(const struct link *head, const struct link *newest,
@@ -49,11 +54,11 @@ bool tracked_visit(int (*visit)(pyobject *object, void *context), void *context)
 {
 	pyobject *newest = py.PyTuple_Pack(1, py._Py_NoneStruct);
 	const struct link *link = (const struct link *)newest - 1, *first = newest ? next_of(link) : NULL;
-	const struct generations *generations = (const struct generations *)first;
-	bool good = first && generations->youngest == generations, enough = false;
+	const struct generation *generations = (const struct generation *)first;
+	bool good = first && youngest_of(generations) == generations, enough = false;
 
 	for (unsigned i = 0; i < GENERATIONS && good && !enough; i++)
-		good = visit_ring(&generations->generation[i].head, link, visit, context, &enough);
+		good = visit_ring(&generations[i].head, link, visit, context, &enough);
 	if (newest)
 		py.Py_DecRef(newest);
 	else
