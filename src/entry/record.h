@@ -32,8 +32,8 @@ void record_put(void *block, const void *frame);
 uint32_t record_take(void *block);
 void record_put_back(void *block, uint32_t record);
 
-/* record_sampled - with option sample: is an allocation of @size bytes one of those that are recorded? Each allocation asks
- * once. Thread: any. Signal: safe. */
+/* record_sampled - with option sample: is an allocation of @size bytes one of those that are recorded? Each
+ * allocation asks once. Thread: any. Signal: safe. */
 bool record_sampled(size_t size);
 
 /* record_before, record_after - around what CPython's allocator does for a block that gets a record of its own: the
