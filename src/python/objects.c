@@ -16,6 +16,7 @@
 #define THREAD_LOCAL_STATE 0x030c  /* from here on each thread knows its own thread state */
 
 #define DEBUG_HEAD 16              /* what the debug allocator puts before a block, and takes in all */
+#define RAW_FENCE UINT64_C(0xfdfdfdfdfdfdfd72)  /* 'r' and the rest of a head */
 #define DEBUG_EXTRA 24
 
 /* The domains that are wrapped, as PyMem_SetAllocator numbers them. */
@@ -109,8 +110,11 @@ static inline void put(const struct domain *domain, void *block, size_t size, co
  * caller's. */
 static inline void merge(void *block)
 {
-	if (unlikely(debugged && block))
-		blocks_take((uintptr_t)block - DEBUG_HEAD);
+	uintptr_t address = (uintptr_t)block;
+
+	if (unlikely(debugged && block) && !blocks_take(address - DEBUG_HEAD) &&
+	    *(const uint64_t *)(address - DEBUG_HEAD - 8) == RAW_FENCE)
+		blocks_take(address - 2 * DEBUG_HEAD); /* too large for a pool: the raw domain's head stands before */
 }
 
 static void *hook_malloc(void *context, size_t size)
@@ -271,6 +275,11 @@ uint32_t objects_trace(void)
 	uint32_t node = calls_node(calls, layout_current((uintptr_t)thread));
 	calls->busy = false;
 	return node;
+}
+
+bool objects_debugged(void)
+{
+	return debugged;
 }
 
 void objects_freeze(bool on)

@@ -35,10 +35,13 @@ uintptr_t objects_evaluator(void);
 uint32_t objects_trace(void);
 
 /* objects_block - the block in which @object begins (its head may lie before it): its address, or 0 if none is
- * recorded. objects_block_size - bytes of the block at @address if it is one of CPython's own allocator, else 0.
- * Frozen copy only. */
+ * recorded. objects_block_size - bytes from @address on of the recorded block there, if it is one of CPython's pools or
+ * of its debug allocator, else 0: malloc knows. Cheapest in ascending order. Frozen copy only. */
 uintptr_t objects_block(const void *object);
 size_t objects_block_size(uintptr_t address);
+
+/* objects_debugged - is CPython's debug allocator at work? */
+bool objects_debugged(void);
 
 /* objects_approximate - may objects of this type come from a free list, with the record of an earlier life? @type:
  * PyTypeObject. */

@@ -14,7 +14,7 @@
 #define POOL_LARGE 16384u
 #define POOL_CLASSES 32u
 #define DEBUG_HEAD 16u
-#define DEBUG_EXTRA 24u  /* head and tail */
+#define DEBUG_TAIL 8u
 #define DEBUG_FENCE 0xfd
 
 struct pool {
@@ -55,23 +55,37 @@ static bool read_memory(uintptr_t address, void *copy, size_t size)
 	return true;
 }
 
+/* The head of the pool that begins at @start, kept for the next question: blocks are asked for in ascending order.
+ * NULL: nobody's. */
+static const struct pool *pool_at(uintptr_t start)
+{
+	static uintptr_t last;
+	static bool mapped;
+	static struct pool pool;
+
+	if (start != last)
+		mapped = read_memory(start, &pool, sizeof pool);
+	last = start;
+	return mapped ? &pool : NULL;
+}
+
 /* What only a pool's head would look like. */
 static size_t class_size(uintptr_t address)
 {
 	uintptr_t bytes = py.version >= LARGE_POOLS ? POOL_LARGE : POOL_SMALL, start = address & ~(bytes - 1);
 	uintptr_t first = start + sizeof(struct pool);
-	struct pool pool;
+	const struct pool *pool = address < first ? NULL : pool_at(start);
 
-	if (address < first || !read_memory(start, &pool, sizeof pool) || pool.class >= POOL_CLASSES)
+	if (!pool || pool->class >= POOL_CLASSES)
 		return 0;
-	size_t size = 16 * ((size_t)pool.class + 1), blocks = (bytes - sizeof pool) / size;
-	uint32_t used = (uint32_t)pool.used;
+	size_t size = 16 * ((size_t)pool->class + 1), blocks = (bytes - sizeof *pool) / size;
+	uint32_t used = (uint32_t)pool->used;
 	if ((address - first) % size != 0 || (address - first) / size >= blocks || used == 0 || used > blocks)
 		return 0;
-	if (pool.free && (pool.free < first || pool.free >= start + bytes || (pool.free - first) % size != 0))
+	if (pool->free && (pool->free < first || pool->free >= start + bytes || (pool->free - first) % size != 0))
 		return 0;
-	if (pool.last_offset != bytes - size || pool.next_offset > bytes || pool.next_offset < sizeof pool ||
-	    (pool.next_offset - sizeof pool) % size != 0)
+	if (pool->last_offset != bytes - size || pool->next_offset > bytes || pool->next_offset < sizeof *pool ||
+	    (pool->next_offset - sizeof *pool) % size != 0)
 		return 0;
 	return size;
 }
@@ -83,14 +97,15 @@ static size_t debug_size(uintptr_t address)
 	uint8_t head[DEBUG_HEAD];
 	size_t size = 0;
 
-	if (!read_memory(address - DEBUG_HEAD, head, sizeof head) || !head[8] || !strchr("rmo", head[8]))
+	if (!objects_debugged() || !read_memory(address - DEBUG_HEAD, head, sizeof head) || !head[8] ||
+	    !strchr("rmo", head[8]))
 		return 0;
 	for (unsigned i = 9; i < DEBUG_HEAD; i++)
 		if (head[i] != DEBUG_FENCE)
 			return 0;
 	for (unsigned i = 0; i < 8; i++)
 		size = size << 8 | head[i];
-	return size + DEBUG_EXTRA;
+	return size + DEBUG_TAIL;
 }
 
 size_t objects_block_size(uintptr_t address)
