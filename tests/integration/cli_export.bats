@@ -9,20 +9,6 @@ setup() {
 	LIVE=$SAMPLES/live.json
 }
 
-# forkheld ARGUMENT... - the program under test, its two outputs apart: $output, $stderr; and $status.
-forkheld() {
-	status=0
-	output=$("$FORKHELD_BIN" "$@" 2>stderr) || status=$?
-	stderr=$(cat stderr)
-}
-
-# refused STATUS REASON - the last call ended with STATUS and said one line that has REASON.
-refused() {
-	[ "$status" -eq "$1" ] || { echo "status $status: $output $stderr"; return 1; }
-	[ "$(wc -l <stderr)" -eq 1 ] || { echo "not one line: $stderr"; return 1; }
-	[[ $stderr == *"$2"* ]] || { echo "no '$2' in: $stderr"; return 1; }
-}
-
 # expected - what the sample has, from its own JSON: "BYTES COUNT INNERMOST;...;OUTERMOST", functions only.
 expected() {
 	jq -r '. as $r | ($r.allocations.sites[] | . as $s | "\(.bytes) \(.count) " + (if .stack == null then "[site unknown]" else

@@ -9,20 +9,6 @@ setup() {
 	LIVE=$SAMPLES/live.json
 }
 
-# forkheld ARGUMENT... - the program under test, its two outputs apart: $output, $stderr; and $status.
-forkheld() {
-	status=0
-	output=$("$FORKHELD_BIN" "$@" 2>stderr) || status=$?
-	stderr=$(cat stderr)
-}
-
-# refused STATUS REASON - the last call ended with STATUS and said one line that has REASON.
-refused() {
-	[ "$status" -eq "$1" ] || { echo "status $status: $output $stderr"; return 1; }
-	[ "$(wc -l <stderr)" -eq 1 ] || { echo "not one line: $stderr"; return 1; }
-	[[ $stderr == *"$2"* ]] || { echo "no '$2' in: $stderr"; return 1; }
-}
-
 # says LINE - the output has this line, blanks squeezed.
 says() {
 	tr -s ' ' <<<"$output" | sed 's/^ //; s/ $//' | grep -qxF -- "$1" || { printf 'no "%s" in:\n%s\n' "$1" "$output"; return 1; }

@@ -187,3 +187,17 @@ lacks() {
 	fi
 	skip "$1"
 }
+
+# forkheld ARGUMENT... - the program under test, its two outputs apart: $output, $stderr; and $status.
+forkheld() {
+	status=0
+	output=$("$FORKHELD_BIN" "$@" 2>stderr) || status=$?
+	stderr=$(cat stderr)
+}
+
+# refused STATUS REASON - the last call ended with STATUS and said one line that has REASON.
+refused() {
+	[ "$status" -eq "$1" ] || { echo "status $status: $output $stderr"; return 1; }
+	[ "$(wc -l <stderr)" -eq 1 ] || { echo "not one line: $stderr"; return 1; }
+	[[ $stderr == *"$2"* ]] || { echo "no '$2' in: $stderr"; return 1; }
+}
