@@ -73,9 +73,9 @@ class Bench:
             with open(output, encoding="utf-8", errors="replace") as file:
                 said = file.read().split()
             if own_clock:
-                result["own"] = float(said[0])
-            if said[:1] == ["resident"]:
-                result["resident_kib"] = int(said[1])
+                result["own"] = float(said[said.index("ns") + 1])  # heaptrack prints words of its own, too
+            if "resident" in said:
+                result["resident_kib"] = int(said[said.index("resident") + 1])
             return result
 
     def compare(self, peers, rounds, peer_rounds, run):

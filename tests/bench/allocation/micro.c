@@ -71,7 +71,7 @@ int main(int count, char **arguments)
 	for (unsigned i = 0; i < wanted && i < 256; i++)
 		pthread_join(threads[i], NULL);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%.2f\n", ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
+	printf("ns %.2f\n", ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
 				 (double)operations / wanted);
 	return 0;
 }
