@@ -165,7 +165,8 @@ struct allocator {
 	X(PyCell_Type) X(PyTuple_Type) X(PyDict_Type) X(PyList_Type) X(PySet_Type) X(PyFrozenSet_Type) \
 	X(PyCode_Type) X(PyFrame_Type) X(PyGen_Type) X(PyCoro_Type) X(PyAsyncGen_Type) X(_PyWeakref_RefType) \
 	X(_PyWeakref_ProxyType) X(_PyWeakref_CallableProxyType) X(PyMemberDescr_Type) X(PyMethodDescr_Type) \
-	X(PyUnicode_Type) X(PyBytes_Type) X(PyLong_Type) X(PyFloat_Type) X(PyBool_Type) X(PyComplex_Type)
+	X(PyUnicode_Type) X(PyBytes_Type) X(PyByteArray_Type) X(PyLong_Type) X(PyFloat_Type) X(PyBool_Type) \
+	X(PyComplex_Type)
 
 #define CAPI_FUNCTION_FIELD(result, name, arguments) result (*name) arguments;
 #define CAPI_TYPE_FIELD(name) pytype *name;

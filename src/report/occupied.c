@@ -29,6 +29,10 @@
 #define DICT_KEYS 4
 #define DICT_VALUES 5
 
+/* PyByteArrayObject: what it holds is, since 3.15, a bytes object that the collector is not told of. */
+#define BYTEARRAY_OBJECT_SINCE 0x030f
+#define BYTEARRAY_OBJECT 7
+
 struct walk {
 	const struct heap *heap;
 	uintptr_t *seen;          /* open addressing, 0 free */
@@ -186,6 +190,14 @@ static const pyobject *own_dict(const pyobject *object)
 	return dict && object_refcount(dict) == 1 && type_inherits(dict->type, py.PyDict_Type) ? dict : NULL;
 }
 
+static const pyobject *own_bytes(const pyobject *object)
+{
+	if (py.version < BYTEARRAY_OBJECT_SINCE || !type_inherits(object->type, py.PyByteArray_Type))
+		return NULL;
+	const pyobject *bytes = ((const pyobject *const *)object)[BYTEARRAY_OBJECT];
+	return bytes && bytes->type == py.PyBytes_Type && object_refcount(bytes) == 1 ? bytes : NULL;
+}
+
 /* Keys that several dicts share begin with the number of those. */
 static bool shared_keys(const struct walk *walk, uintptr_t keys)
 {
@@ -223,9 +235,10 @@ uint64_t occupied_bytes(const struct analysis *analysis, uint32_t node)
 	struct walk walk = {.heap = &analysis->heap};
 	const pyobject *object = analysis->heap.objects[node];
 	add_object(&walk, analysis, object);
-	const pyobject *dict = walk.bytes ? own_dict(object) : NULL;
-	if (dict)
-		add_object(&walk, analysis, dict);
+	const pyobject *own[] = {own_dict(object), own_bytes(object)};
+	for (size_t i = 0; i < sizeof own / sizeof *own && walk.bytes; i++)
+		if (own[i])
+			add_object(&walk, analysis, own[i]);
 	free(walk.seen);
 	free(walk.queue);
 	return walk.bytes;
