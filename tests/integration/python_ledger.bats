@@ -35,8 +35,10 @@ each_python() {
 }
 
 frames() {
-	local start end main other first second third
-	read -r start end main other < <(preloaded "$python" "$LEDGER/frames.py")
+	local printed start end main other first second third
+	# Not out of a pipe that is still open: the report is there when the program has ended.
+	printed=$(preloaded "$python" "$LEDGER/frames.py")
+	read -r start end main other <<<"$printed"
 	first=$(line_of frames.py first) second=$(line_of frames.py second) third=$(line_of frames.py third)
 	says 'mine("/frames.py") | length == 3'
 	# Callables, phases, owners.
