@@ -29,12 +29,18 @@
 #define DICT_KEYS 4
 #define DICT_VALUES 5
 
+/* PyASCIIObject; the text of a compact one follows at once, else after two more words. */
+#define STR_LENGTH 2
+#define STR_TEXT_OLD 6
+#define STR_TEXT 5            /* without the wchar_t form of before 3.12 */
+#define STR_TEXT_SINCE 0x030c
+
 /* PyByteArrayObject: what it holds is, since 3.15, a bytes object that the collector is not told of. */
 #define BYTEARRAY_OBJECT_SINCE 0x030f
 #define BYTEARRAY_OBJECT 7
 
 struct walk {
-	const struct heap *heap;
+	struct heap *heap;
 	uintptr_t *seen;          /* open addressing, 0 free */
 	uint32_t count, mask;
 	uintptr_t *queue;         /* buffers whose words are still to be looked at */
@@ -103,7 +109,7 @@ static uintptr_t buffer_at(const struct walk *walk, uintptr_t address, bool pref
 {
 	if (address < 4096 || address >> 47 || address % WORD)
 		return 0;
-	uintptr_t block = prefix ? blocks_at_or_before(address, PREFIX) : address;
+	uintptr_t block = blocks_at_or_before(address, prefix ? PREFIX : 0);
 	uint32_t record = block ? blocks_get(block) : BLOCK_NONE;
 	if (record == BLOCK_NONE)
 		return 0;
@@ -205,6 +211,19 @@ static bool shared_keys(const struct walk *walk, uintptr_t keys)
 	return block && *(const int64_t *)block != 1;
 }
 
+/* words_end - the first word behind those of the object that may be pointers. A str's text can look like one, and so
+ * can what an earlier object left behind a short text. */
+static size_t words_end(struct heap *heap, uint32_t node, const pyobject *object)
+{
+	size_t end = (size_t)object->type->basic_size / WORD;
+	if (object->type != py.PyUnicode_Type || node == NODE_NONE)
+		return end;
+	size_t text = py.version >= STR_TEXT_SINCE ? STR_TEXT : STR_TEXT_OLD;
+	size_t length = ((const size_t *)object)[STR_LENGTH];
+	bool ascii = heap_size(heap, node) == text * WORD + length + 1;
+	return ascii ? 0 : end - 1;
+}
+
 static void add_object(struct walk *walk, const struct analysis *analysis, const pyobject *object)
 {
 	const pytype *type = object->type;
@@ -216,7 +235,8 @@ static void add_object(struct walk *walk, const struct analysis *analysis, const
 		return;
 	size_t size = origin_block_size(block, true), room = block + size - (uintptr_t)object;
 	walk->bytes += size;
-	for (size_t i = 2; i < (size_t)type->basic_size / WORD && (i + 1) * WORD <= room; i++) {
+	size_t end = words_end(walk->heap, node, object);
+	for (size_t i = 2; i < end && (i + 1) * WORD <= room; i++) {
 		bool part = dict && (i == DICT_KEYS || i == DICT_VALUES);
 		if (dict && i == DICT_KEYS && shared_keys(walk, words[i]))
 			continue;
@@ -230,7 +250,7 @@ static void add_object(struct walk *walk, const struct analysis *analysis, const
 	follow_buffers(walk);
 }
 
-uint64_t occupied_bytes(const struct analysis *analysis, uint32_t node)
+uint64_t occupied_bytes(struct analysis *analysis, uint32_t node)
 {
 	struct walk walk = {.heap = &analysis->heap};
 	const pyobject *object = analysis->heap.objects[node];

@@ -10,6 +10,6 @@
  * points at and that are no objects themselves (nor a neighbour's buffer, which is only borrowed), and what hangs off
  * them; its __dict__ with its buffers, if nothing else refers to that. Each block once. Before anything is named.
  * Return: 0 if its block is not recorded. */
-uint64_t occupied_bytes(const struct analysis *analysis, uint32_t node);
+uint64_t occupied_bytes(struct analysis *analysis, uint32_t node);
 
 #endif

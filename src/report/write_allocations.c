@@ -15,7 +15,7 @@
 
 void place_objects(struct material *material)
 {
-	const struct analysis *analysis = material->analysis;
+	struct analysis *analysis = material->analysis;
 	for (uint32_t i = 0; i < material->listed_count && material->allocations; i++) {
 		struct listed *listed = &material->listed[i];
 		uintptr_t block = objects_block(analysis->heap.objects[listed->node]);
