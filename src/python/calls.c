@@ -7,9 +7,9 @@
 #include "base/options.h"
 #include "base/os.h"
 #include "ledger/traces.h"
-#include "python/capi.h"
 #include "python/codes.h"
 #include "python/layout.h"
+#include "python/lines.h"
 
 #define NEAR 8u  /* steps looked through for a frame that is not expected there */
 
@@ -43,10 +43,9 @@ static uint32_t line_of(struct calls *calls, uintptr_t code, uint32_t serial, in
 	unsigned slot = (serial * 0x9e3779b1u ^ (uint32_t)offset * 0x85ebca6bu) >> 22 & (CALLS_LINES - 1);
 
 	if (calls->lines[slot].serial != serial || calls->lines[slot].offset != offset) {
-		int line = py.PyCode_Addr2Line((pyobject *)code, offset);
+		calls->lines[slot].line = lines_find(calls->cursors, code, serial, offset);
 		calls->lines[slot].serial = serial;
 		calls->lines[slot].offset = offset;
-		calls->lines[slot].line = line > 0 ? (uint32_t)line : 0;
 	}
 	return calls->lines[slot].line;
 }

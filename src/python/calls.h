@@ -16,6 +16,7 @@
 #include "ledger/traces.h"
 #include "python/codes.h"
 #include "python/layout.h"
+#include "python/lines.h"
 
 #define CALLS_ROOM 512u    /* frames remembered; the innermost ones of deeper stacks */
 #define CALLS_NODES 1024u  /* powers of two */
@@ -57,6 +58,7 @@ struct calls {
 	struct calls_known *latest;              /* the innermost frame's, as a rule */
 	struct calls_leaves leaves[CALLS_LEAVES]; /* of other nodes: native frames lie between */
 	struct { uint32_t serial; int32_t offset; uint32_t line; } lines[CALLS_LINES];
+	struct line_cursor cursors[LINES_CURSORS];
 	uintptr_t pending[CALLS_ROOM];
 	char text[CODES_TEXT];
 };

@@ -4,19 +4,20 @@
 #include <string.h>
 
 #include "python/capi.h"
+#include "python/lines.h"
 
 #define DEPTH 64u
 
 struct layout layout;
 
 static const struct layout rows[] = {
-	{ 0x0309, 24, false, 0, 176, 24, 32, 104, 0, 1, 112, 104, 40, 0 },
-	{ 0x030a, 24, false, 0, 176, 24, 32, 96, 0, 2, 112, 104, 40, 0 },
-	{ 0x030b, 56, true, 8, 152, 48, 32, 56, 69, 0, 128, 112, 72, 184 },
-	{ 0x030c, 56, true, 0, 136, 8, 0, 56, 70, 0, 128, 112, 68, 192 },
-	{ 0x030d, 72, false, 0, 152, 8, 0, 56, 70, 0, 128, 112, 68, 200 },
-	{ 0x030e, 72, false, 0, 152, 8, 0, 56, 74, 0, 128, 112, 68, 208 },
-	{ 0x030f, 72, false, 0, 176, 8, 0, 56, 74, 0, 128, 112, 68, 208 },
+	{ 0x0309, 24, false, 0, 176, 24, 32, 104, 0, 1, 112, 104, 40, 0, 120 },
+	{ 0x030a, 24, false, 0, 176, 24, 32, 96, 0, 2, 112, 104, 40, 0, 120 },
+	{ 0x030b, 56, true, 8, 152, 48, 32, 56, 69, 0, 128, 112, 72, 184, 136 },
+	{ 0x030c, 56, true, 0, 136, 8, 0, 56, 70, 0, 128, 112, 68, 192, 136 },
+	{ 0x030d, 72, false, 0, 152, 8, 0, 56, 70, 0, 128, 112, 68, 200, 136 },
+	{ 0x030e, 72, false, 0, 152, 8, 0, 56, 74, 0, 128, 112, 68, 208, 136 },
+	{ 0x030f, 72, false, 0, 176, 8, 0, 56, 74, 0, 128, 112, 68, 208, 136 },
 };
 
 /* From 3.13 on _PyRuntime begins with a table of offsets: a text, the version, then words. Which word says what: */
@@ -47,7 +48,7 @@ static void ask_runtime(struct layout *row, const uint64_t *words)
 		{ &row->previous, frame[0] }, { &row->code, frame[1] }, { &row->instruction, frame[2] },
 		{ &row->owner, frame[4] },
 		{ &row->filename, code[0] }, { &row->name, code[2] }, { &row->first_line, code[4] },
-		{ &row->first_instruction, code[8] },
+		{ &row->first_instruction, code[8] }, { &row->linetable, code[3] },
 	};
 	for (unsigned i = 0; i < sizeof found / sizeof *found; i++)
 		if (found[i].word > UINT8_MAX)
@@ -83,12 +84,25 @@ static uintptr_t shown(uintptr_t frame)
 	return frame;
 }
 
+/* Another release may write its tables of lines in another way: then they are not read here. */
+static void check_lines(pyobject *code, int32_t offset, int line)
+{
+	struct line_cursor cursors[LINES_CURSORS] = { { 0 } };
+
+	if (lines_find(cursors, (uintptr_t)code, 1, offset) != (uint32_t)(line > 0 ? line : 0))
+		layout.linetable = 0;
+}
+
 /* The line is compared too: it depends on the instruction and on the code's start. */
 static bool same_frame(uintptr_t ours, pyobject *frame)
 {
 	pyobject *code = py.PyFrame_GetCode(frame);
 	bool same = ours && same_code(layout_code(ours), code);
-	int line = same ? py.PyCode_Addr2Line(code, layout_offset((uintptr_t)code, layout_at(ours))) : 0;
+	int32_t offset = same ? layout_offset((uintptr_t)code, layout_at(ours)) : 0;
+	int line = same ? py.PyCode_Addr2Line(code, offset) : 0;
+
+	if (same)
+		check_lines(code, offset, line);
 
 	py.Py_DecRef(code);
 	return same && line == py.PyFrame_GetLineNumber(frame);

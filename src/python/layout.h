@@ -18,6 +18,7 @@ struct layout {
 	uint8_t unit;               /* bytes that a step of the instruction means; 0: it is a pointer */
 	uint8_t name, filename;     /* in a code object; name: qualified where the version has it */
 	uint8_t first_line, first_instruction;
+	uint8_t linetable;          /* 0: not to be read (lines.h) */
 };
 
 extern struct layout layout;
