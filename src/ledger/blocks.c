@@ -10,13 +10,19 @@
 #define REGION_SHIFT 30u  /* heap that one table of pages speaks of: 1 GiB in 2 MiB, touched where there is heap */
 #define REGIONS (1u << (ADDRESS_BITS - REGION_SHIFT))
 #define REGION_PAGES (1u << (REGION_SHIFT - PAGE_SHIFT))
+#define USED_WORDS (REGION_PAGES / 64)
 #define GLIBC_SHIFT 5u
 #define RETRY 1024u       /* blocks that go by before mmap is asked again, once it has refused */
 
 /* A page: the address of its windows | their shift; 0 as long as no block began there. */
 #define SHIFT_MASK ((uint64_t)WINDOWS_ALIGNMENT - 1)
 
-static uint64_t *regions[REGIONS];
+/* A bit for each page that has windows: whoever goes through a region reads 32 KiB, not 2 MiB that nobody touched. */
+struct region {
+	uint64_t page[REGION_PAGES];
+	uint64_t used[USED_WORDS];
+};
+static struct region *regions[REGIONS];
 static uint8_t heap_shift = GLIBC_SHIFT;
 static bool crowded;       /* blocks of the host's malloc can begin closer than the narrowest window is wide */
 static uint64_t lost, refused;
@@ -51,12 +57,12 @@ static uint32_t *windows_of(uint64_t page)
 /* The page's word, or NULL where no table is. */
 static inline uint64_t *page_at(uintptr_t address)
 {
-	uint64_t *region;
+	struct region *region;
 
 	if (unlikely(address >> ADDRESS_BITS))
 		return NULL;
 	region = __atomic_load_n(&regions[address >> REGION_SHIFT], __ATOMIC_ACQUIRE);
-	return likely(region) ? &region[address >> PAGE_SHIFT & (REGION_PAGES - 1)] : NULL;
+	return likely(region) ? &region->page[address >> PAGE_SHIFT & (REGION_PAGES - 1)] : NULL;
 }
 
 static inline uint64_t word_at(uintptr_t address)
@@ -93,16 +99,15 @@ static bool refuse(void)
 
 static uint64_t *make_region(uintptr_t address)
 {
-	size_t size = REGION_PAGES * sizeof(uint64_t);
-	uint64_t **slot = &regions[address >> REGION_SHIFT], *there = NULL, *made = windows_map(size, 1);
+	struct region **slot = &regions[address >> REGION_SHIFT], *there = NULL, *made = windows_map(sizeof(*made), 1);
 
 	if (!made)
 		return NULL;
 	if (__atomic_compare_exchange_n(slot, &there, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		there = made;
 	else
-		windows_unmap(made, size);
-	return &there[address >> PAGE_SHIFT & (REGION_PAGES - 1)];
+		windows_unmap(made, sizeof(*made));
+	return &there->page[address >> PAGE_SHIFT & (REGION_PAGES - 1)];
 }
 
 static void copy_records(uint64_t from, uint32_t *to, unsigned shift)
@@ -159,6 +164,14 @@ static bool occupied(uint64_t page, uintptr_t address)
 	return BLOCK_TRACE(record) && (record ^ place_of(address, (unsigned)(page & SHIFT_MASK))) >> 28;
 }
 
+/* Before its windows are there: who finds the bit looks whether they are. */
+static void mark_used(uintptr_t address)
+{
+	uintptr_t page = address >> PAGE_SHIFT & (REGION_PAGES - 1);
+
+	__atomic_fetch_or(&regions[address >> REGION_SHIFT]->used[page / 64], UINT64_C(1) << page % 64, __ATOMIC_RELAXED);
+}
+
 /* The page has no windows yet, or too wide ones. */
 static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trace, unsigned wanted)
 {
@@ -166,7 +179,10 @@ static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trac
 
 	if (address >> ADDRESS_BITS || !may_map())
 		return lose();
-	if ((!slot && !(slot = make_region(address))) || !settle(slot, wanted))
+	if (!slot && !(slot = make_region(address)))
+		return refuse();
+	mark_used(address);
+	if (!settle(slot, wanted))
 		return refuse();
 	store(__atomic_load_n(slot, __ATOMIC_ACQUIRE), address, trace);
 	return true;
@@ -277,12 +293,22 @@ static uintptr_t page_from(uintptr_t page)
 	const unsigned bits = REGION_SHIFT - PAGE_SHIFT;
 
 	while (page >> bits < REGIONS) {
-		if (!__atomic_load_n(&regions[page >> bits], __ATOMIC_ACQUIRE))
+		const struct region *region = __atomic_load_n(&regions[page >> bits], __ATOMIC_ACQUIRE);
+		uint64_t used;
+
+		if (!region) {
 			page = ((page >> bits) + 1) << bits;
-		else if (!page_word(page))
-			page++;
-		else
+			continue;
+		}
+		used = __atomic_load_n(&region->used[(page & (REGION_PAGES - 1)) / 64], __ATOMIC_RELAXED) >> page % 64;
+		if (!used) {
+			page = (page | 63) + 1;
+			continue;
+		}
+		page += (unsigned)__builtin_ctzll(used);
+		if (page_word(page))
 			return page;
+		page++;
 	}
 	return 0;
 }
