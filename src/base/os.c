@@ -83,6 +83,17 @@ void os_utc(uint64_t time_ns, char text[OS_UTC_ROOM])
 	digits(text + 26, time_ns / 1000 % 1000000, 6);
 }
 
+bool os_readable(uintptr_t address)
+{
+	/* The kernel copies the set of signals in before it looks at "how", and refuses this "how": -EFAULT tells
+	 * unreadable memory from readable (-EINVAL), and nothing is changed. process_vm_readv would do the same, but
+	 * sandboxes kill for it, and in the frozen copy it makes a copy of each page that it looks at; every process
+	 * may call rt_sigprocmask. */
+	if (!address) /* would mean "no set" */
+		return false;
+	return os_call(SYS_rt_sigprocmask, ~0, (long)address, 0, OS_READABLE_SIZE, 0, 0) != -EFAULT;
+}
+
 /* The system call itself: a host may interpose mmap, and a sanitizer or an allocator does. */
 static void *map(size_t size, int flags)
 {

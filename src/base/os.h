@@ -31,6 +31,11 @@ void *os_map(size_t size);
 void *os_map_shared(size_t size);
 void os_unmap(void *memory, size_t size);
 
+/* os_readable - can the OS_READABLE_SIZE bytes at @address be read? One harmless system call, no descriptor; nothing is
+ * mapped or copied by it. Thread, signal, fork: safe. errno unchanged. */
+#define OS_READABLE_SIZE 8u
+bool os_readable(uintptr_t address);
+
 /* os_call - a system call that leaves errno alone. Return: the result, or a negative errno.
  * Thread, signal, fork: as the call itself. */
 long os_call(long number, long a, long b, long c, long d, long e, long f);

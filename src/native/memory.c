@@ -5,23 +5,18 @@
 #include <sys/syscall.h>
 #include "base/os.h"
 
-#define KERNEL_SIGSET 8
+#define WORD OS_READABLE_SIZE
 
 bool memory_readable(uintptr_t address)
 {
-	/* The kernel copies the set in before it looks at "how", and refuses this "how": -EFAULT tells unreadable
-	 * memory from readable (-EINVAL), and nothing is changed. process_vm_readv would do the same and copy as
-	 * well, but sandboxes kill for it; every process may call rt_sigprocmask. */
-	if (!address) /* would mean "no set" */
-		return false;
-	return os_call(SYS_rt_sigprocmask, ~0, (long)address, 0, KERNEL_SIGSET, 0, 0) != -EFAULT;
+	return os_readable(address);
 }
 
 bool memory_range_readable(uintptr_t address, size_t size)
 {
-	uintptr_t last = address + size - KERNEL_SIGSET;
+	uintptr_t last = address + size - WORD;
 
-	if (size < KERNEL_SIGSET || last < address)
+	if (size < WORD || last < address)
 		return false;
 	for (uintptr_t at = address; at < last; at = (at | (MEMORY_PAGE - 1)) + 1)
 		if (!memory_readable(at))

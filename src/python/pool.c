@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "base/os.h"
 #include "ledger/blocks.h"
@@ -33,12 +31,10 @@ static bool page_readable(uintptr_t page)
 {
 	static uintptr_t known[KNOWN_PAGES];
 	uintptr_t *last = &known[page / PAGE % KNOWN_PAGES];
-	char byte;
-	struct iovec to = { &byte, 1 }, from = { (void *)page, 1 };
 
 	if (*last == page)
 		return true;
-	if (os_call(SYS_process_vm_readv, os_getpid(), (long)&to, 1, (long)&from, 1, 0) != 1)
+	if (!os_readable(page))
 		return false;
 	*last = page;
 	return true;
