@@ -11,12 +11,13 @@
 #define CHUNK_NODES (1u << CHUNK_SHIFT)
 #define CHUNKS ((TRACES_MOST >> CHUNK_SHIFT) + 1)
 #define SLOTS_FIRST (1u << 12)
+#define SLOTS_FEW (1u << 16)        /* below that they grow faster: a program that starts soon needs more */
 #define KINDS 3u
 #define EPOCHS 512u                 /* 8 of 100 ms, then each an eighth longer than all before: 512 are never reached */
 #define EPOCH_LEAST_NS 100000000u
 
 /* A leaf hangs under most nodes that have been allocated from, and is asked for at every allocation there: @leaf is
- * the latest. */
+ * the latest. Leaves are not among the slots: a leaf's own @leaf is the one before it under the same node. */
 struct node {
 	uint64_t key;
 	uint32_t parent;
@@ -103,26 +104,27 @@ static void put(struct slots *slots, uint32_t id)
 	slots->used++;
 }
 
-/* Room for one more. A reader may be in the old slots: they stay mapped, but as nothing but zeros, so that it misses,
+/* Room for one more slot. A reader may be in the old slots: they stay mapped, but as nothing but zeros, so that it misses,
  * comes for the lock and looks again. */
 static bool reserve(void)
 {
 	struct slots *old = table, *grown;
-	uint64_t number = old ? (UINT64_MAX >> old->shift) + 1 : SLOTS_FIRST / 2;
+	uint64_t number = old ? (UINT64_MAX >> old->shift) + 1 : SLOTS_FIRST / 4;
 	size_t size;
 
 	if (old && (uint64_t)old->used * 2 < number)
 		return true;
-	number *= 2;
+	number *= number < SLOTS_FEW ? 4 : 2;
 	size = offsetof(struct slots, slot) + number * sizeof(uint32_t);
 	grown = map(size);
 	if (!grown)
 		return false;
 	grown->size = size;
 	grown->shift = (unsigned)__builtin_clzll(number) + 1;
-	for (uint64_t i = 0; old && i <= UINT64_MAX >> old->shift; i++) {
-		if (old->slot[i])
-			put(grown, old->slot[i] & TRACES_MOST);
+	/* As they lie in memory, not as they lie in the old slots. */
+	for (uint32_t id = 1 + KINDS; old && id < count; id++) {
+		if (trace_tag(node_at(id)->key) != TRACE_LEAF)
+			put(grown, id);
 	}
 	__atomic_store_n(&table, grown, __ATOMIC_RELEASE);
 	if (old && old->size > 8192)
@@ -130,13 +132,14 @@ static bool reserve(void)
 	return true;
 }
 
-/* With the lock. Return: TRACE_ROOT without memory. */
-static uint32_t insert(uint32_t parent, uint64_t key)
+/* With the lock. The node is there when it is counted, and found when it is put where others look. Return: TRACE_ROOT
+ * without memory. */
+static uint32_t make(uint32_t parent, uint64_t key, uint32_t before)
 {
 	uint32_t id = count;
 	struct node *node;
 
-	if (id > TRACES_MOST || !reserve())
+	if (id > TRACES_MOST)
 		return TRACE_ROOT;
 	if (!chunks[id >> CHUNK_SHIFT]) {
 		struct node *chunk = map(sizeof(first));
@@ -148,9 +151,23 @@ static uint32_t insert(uint32_t parent, uint64_t key)
 	node = node_at(id);
 	node->key = key;
 	node->parent = parent;
+	node->leaf = before;
 	__atomic_store_n(&count, id + 1, __ATOMIC_RELEASE);
-	put(table, id);
 	return id;
+}
+
+static uint32_t insert(uint32_t parent, uint64_t key)
+{
+	uint32_t id = reserve() ? make(parent, key, TRACE_ROOT) : TRACE_ROOT;
+
+	if (id != TRACE_ROOT)
+		put(table, id);
+	return id;
+}
+
+static void lose(void)
+{
+	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
 }
 
 static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t parent, uint64_t key)
@@ -164,7 +181,7 @@ static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t pare
 		lock_release(&lock);
 	}
 	if (id == TRACE_ROOT)
-		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+		lose();
 	return id;
 }
 
@@ -183,13 +200,33 @@ uint32_t traces_child(uint32_t parent, uint64_t key)
 	return likely(id != TRACE_ROOT) ? id : parent;
 }
 
+/* The latest leaf of each kind is one of the last few. Two threads that did not agree on the epoch may make one twice:
+ * both mean the same. */
+static uint32_t find_leaf(uint32_t latest, uint64_t key)
+{
+	for (uint32_t leaf = latest, tries = 0; leaf != TRACE_ROOT && tries < KINDS; leaf = node_at(leaf)->leaf, tries++)
+		if (node_at(leaf)->key == key)
+			return leaf;
+	return TRACE_ROOT;
+}
+
 static __attribute__((noinline)) uint32_t leaf_new(uint32_t id, enum trace_kind kind, uint64_t key)
 {
-	uint32_t leaf = child(id, key);
+	struct node *node = node_at(id);
+	uint32_t leaf = find_leaf(__atomic_load_n(&node->leaf, __ATOMIC_ACQUIRE), key);
 
-	if (leaf == TRACE_ROOT)
+	if (leaf != TRACE_ROOT)
+		return leaf;
+	if (lock_take(&lock)) {
+		leaf = find_leaf(node->leaf, key);
+		if (leaf == TRACE_ROOT && (leaf = make(id, key, node->leaf)) != TRACE_ROOT)
+			__atomic_store_n(&node->leaf, leaf, __ATOMIC_RELEASE);
+		lock_release(&lock);
+	}
+	if (leaf == TRACE_ROOT) {
+		lose();
 		return 1 + kind;
-	__atomic_store_n(&node_at(id)->leaf, leaf, __ATOMIC_RELEASE);
+	}
 	return leaf;
 }
 
