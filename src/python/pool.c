@@ -74,14 +74,14 @@ static size_t class_size(uintptr_t address)
 
 	if (!pool || pool->class >= POOL_CLASSES)
 		return 0;
-	size_t size = 16 * ((size_t)pool->class + 1), blocks = (bytes - sizeof *pool) / size;
-	uint32_t used = (uint32_t)pool->used;
-	if ((address - first) % size != 0 || (address - first) / size >= blocks || used == 0 || used > blocks)
+	/* 32 bits are enough, and quickly divided. */
+	uint32_t size = 16 * (pool->class + 1), room = (uint32_t)(bytes - sizeof *pool), used = (uint32_t)pool->used;
+	uint32_t offset = (uint32_t)(address - first), blocks = room / size, next = pool->next_offset - sizeof *pool;
+	if (offset % size != 0 || offset / size >= blocks || used == 0 || used > blocks)
 		return 0;
-	if (pool->free && (pool->free < first || pool->free >= start + bytes || (pool->free - first) % size != 0))
+	if (pool->free && (pool->free < first || pool->free - first >= room || (uint32_t)(pool->free - first) % size != 0))
 		return 0;
-	if (pool->last_offset != bytes - size || pool->next_offset > bytes || pool->next_offset < sizeof *pool ||
-	    (pool->next_offset - sizeof *pool) % size != 0)
+	if (pool->last_offset != bytes - size || next > room || next % size != 0)
 		return 0;
 	return size;
 }

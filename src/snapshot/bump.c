@@ -9,7 +9,6 @@
 
 #define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
-#define CHUNK_FIRST ((size_t)512 << 10)  /* enough where there is nothing to analyse */
 #define CHUNK_LEAST HUGE_PAGE
 #define CHUNK_MOST ((size_t)256 << 20)
 #define CHUNKS 256u
@@ -157,12 +156,15 @@ size_t bump_size(const void *block)
 	return header_of(block)->size;
 }
 
-/* A tail that a huge page would serve as cheaply as its small ones gets one. */
+/* A tail that a huge page would serve as cheaply as its small ones gets one: the kernel makes it in the time of a
+ * hundred of these. */
 static size_t span_of(size_t size)
 {
 	size_t span = (size + sizeof(struct header) + PAGE - 1) & ~(PAGE - 1);
 
-	return huge(span) && span % HUGE_PAGE > HUGE_PAGE / 4 ? (span + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : span;
+	if (span >= BUMP_LARGE && span % HUGE_PAGE > HUGE_PAGE / 4)
+		span = (span + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	return span;
 }
 
 /* The smallest spare that holds @span without wasting as much, or NULL. */
@@ -217,7 +219,6 @@ static bool chunk_add(size_t least)
 	if (bump.chunk_count == CHUNKS)
 		return false;
 	wanted = wanted < CHUNK_LEAST ? CHUNK_LEAST : wanted > CHUNK_MOST ? CHUNK_MOST : wanted;
-	wanted = bump.chunk_count ? wanted : CHUNK_FIRST;
 	least = (least + PAGE - 1) & ~(PAGE - 1);
 	if (wanted < least)
 		wanted = least;
