@@ -17,12 +17,14 @@
 /* A page: the address of its windows | their shift; 0 as long as no block began there. */
 #define SHIFT_MASK ((uint64_t)WINDOWS_ALIGNMENT - 1)
 
-/* A bit for each page that has windows: whoever goes through a region reads 32 KiB, not 2 MiB that nobody touched. */
+/* A bit for each page that has windows, and for each region: whoever goes through all of them reads few of the pages
+ * that nobody touched. */
 struct region {
 	uint64_t page[REGION_PAGES];
 	uint64_t used[USED_WORDS];
 };
 static struct region *regions[REGIONS];
+static uint64_t regions_used[REGIONS / 64];
 static uint8_t heap_shift = GLIBC_SHIFT;
 static bool crowded;       /* blocks of the host's malloc can begin closer than the narrowest window is wide */
 static uint64_t lost, refused;
@@ -97,12 +99,32 @@ static bool refuse(void)
 	return lose();
 }
 
+/* Before what the bit stands for is there: who finds it looks. */
+static void mark(uint64_t *bits, uintptr_t which)
+{
+	__atomic_fetch_or(&bits[which / 64], UINT64_C(1) << which % 64, __ATOMIC_RELAXED);
+}
+
+/* The first of @count bits that is set, from @which on; @count if none is. */
+static uintptr_t marked_from(const uint64_t *bits, uintptr_t which, uintptr_t count)
+{
+	while (which < count) {
+		uint64_t word = __atomic_load_n(&bits[which / 64], __ATOMIC_RELAXED) >> which % 64;
+
+		if (word)
+			return which + (unsigned)__builtin_ctzll(word);
+		which = (which | 63) + 1;
+	}
+	return count;
+}
+
 static uint64_t *make_region(uintptr_t address)
 {
 	struct region **slot = &regions[address >> REGION_SHIFT], *there = NULL, *made = windows_map(sizeof(*made), 1);
 
 	if (!made)
 		return NULL;
+	mark(regions_used, address >> REGION_SHIFT);
 	if (__atomic_compare_exchange_n(slot, &there, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		there = made;
 	else
@@ -164,14 +186,6 @@ static bool occupied(uint64_t page, uintptr_t address)
 	return BLOCK_TRACE(record) && (record ^ place_of(address, (unsigned)(page & SHIFT_MASK))) >> 28;
 }
 
-/* Before its windows are there: who finds the bit looks whether they are. */
-static void mark_used(uintptr_t address)
-{
-	uintptr_t page = address >> PAGE_SHIFT & (REGION_PAGES - 1);
-
-	__atomic_fetch_or(&regions[address >> REGION_SHIFT]->used[page / 64], UINT64_C(1) << page % 64, __ATOMIC_RELAXED);
-}
-
 /* The page has no windows yet, or too wide ones. */
 static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trace, unsigned wanted)
 {
@@ -181,7 +195,7 @@ static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trac
 		return lose();
 	if (!slot && !(slot = make_region(address)))
 		return refuse();
-	mark_used(address);
+	mark(regions[address >> REGION_SHIFT]->used, address >> PAGE_SHIFT & (REGION_PAGES - 1));
 	if (!settle(slot, wanted))
 		return refuse();
 	store(__atomic_load_n(slot, __ATOMIC_ACQUIRE), address, trace);
@@ -292,23 +306,13 @@ static uintptr_t page_from(uintptr_t page)
 {
 	const unsigned bits = REGION_SHIFT - PAGE_SHIFT;
 
-	while (page >> bits < REGIONS) {
-		const struct region *region = __atomic_load_n(&regions[page >> bits], __ATOMIC_ACQUIRE);
-		uint64_t used;
+	for (uintptr_t i = page >> bits; (i = marked_from(regions_used, i, REGIONS)) < REGIONS; page = ++i << bits) {
+		const struct region *region = __atomic_load_n(&regions[i], __ATOMIC_ACQUIRE);
+		uintptr_t in = i == page >> bits ? page & (REGION_PAGES - 1) : 0;
 
-		if (!region) {
-			page = ((page >> bits) + 1) << bits;
-			continue;
-		}
-		used = __atomic_load_n(&region->used[(page & (REGION_PAGES - 1)) / 64], __ATOMIC_RELAXED) >> page % 64;
-		if (!used) {
-			page = (page | 63) + 1;
-			continue;
-		}
-		page += (unsigned)__builtin_ctzll(used);
-		if (page_word(page))
-			return page;
-		page++;
+		for (; region && (in = marked_from(region->used, in, REGION_PAGES)) < REGION_PAGES; in++)
+			if (page_word(i << bits | in))
+				return i << bits | in;
 	}
 	return 0;
 }
