@@ -78,7 +78,38 @@ static struct rule_table *new_table(unsigned sets_log2)
 	return table;
 }
 
-/* grow - another thread may be reading the old table, so that stays; what it knew is soon learned again. */
+#define MIXED UINT64_C(0xd6e8feb86659fd93)  /* as in rules_get */
+#define ADDRESS UINT64_C(0xffffffffffff)
+
+/* The older one of the set gives way. */
+static void put(struct rule_table *table, uintptr_t pc, uint64_t word, uint64_t tag)
+{
+	struct rule_slot *set = &table->slots[pc * 0x9e3779b97f4a7c15 >> table->shift << 1];
+
+	__atomic_store_n(&set[1].rule, __atomic_load_n(&set[0].rule, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+	__atomic_store_n(&set[1].tag, __atomic_load_n(&set[0].tag, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+	__atomic_store_n(&set[0].rule, word, __ATOMIC_RELAXED);
+	__atomic_store_n(&set[0].tag, tag, __ATOMIC_RELAXED);
+	/* About: it only decides when to grow. */
+	__atomic_store_n(&table->used, __atomic_load_n(&table->used, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
+/* What @old knows in the present epoch. A slot that another thread is writing has words of two rules: its address comes
+ * out as chance has it, and its tag fits no question there either. */
+static void carry_over(const struct rule_table *old, struct rule_table *table)
+{
+	uint64_t epoch = __atomic_load_n(&rules_epoch, __ATOMIC_ACQUIRE) & 0xffff;
+
+	for (size_t i = (size_t)2 << (64 - old->shift); i-- > 0;) {
+		uint64_t word = __atomic_load_n(&old->slots[i].rule, __ATOMIC_RELAXED);
+		uint64_t tag = __atomic_load_n(&old->slots[i].tag, __ATOMIC_RELAXED);
+
+		if (tag && (tag ^ word * MIXED) >> 48 == epoch)
+			put(table, (tag ^ word * MIXED) & ADDRESS, word, tag);
+	}
+}
+
+/* grow - another thread may be reading the old table, so that stays. */
 static void grow(const struct rule_table *old)
 {
 	unsigned log2 = old ? 64 - old->shift : 0;
@@ -87,15 +118,17 @@ static void grow(const struct rule_table *old)
 	if (log2 >= MOST_SETS_LOG2 || __atomic_exchange_n(&growing, 1, __ATOMIC_ACQUIRE))
 		return;
 	if (__atomic_load_n(&rules_table, __ATOMIC_RELAXED) == old &&
-	    (table = new_table(old ? log2 + 2 : FIRST_SETS_LOG2)))
+	    (table = new_table(old ? log2 + 2 : FIRST_SETS_LOG2))) {
+		if (old)
+			carry_over(old, table);
 		__atomic_store_n(&rules_table, table, __ATOMIC_RELEASE);
+	}
 	__atomic_store_n(&growing, 0, __ATOMIC_RELEASE);
 }
 
 static void remember(uintptr_t pc, struct rule rule, uint32_t epoch)
 {
 	struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
-	struct rule_slot *set;
 	uint64_t word;
 
 	if (!table || __atomic_load_n(&table->used, __ATOMIC_RELAXED) >= table->most)
@@ -104,14 +137,7 @@ static void remember(uintptr_t pc, struct rule rule, uint32_t epoch)
 	if (!table)
 		return;
 	memcpy(&word, &rule, sizeof(word));
-	set = &table->slots[pc * 0x9e3779b97f4a7c15 >> table->shift << 1];
-	/* The older one gives way. */
-	__atomic_store_n(&set[1].rule, __atomic_load_n(&set[0].rule, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-	__atomic_store_n(&set[1].tag, __atomic_load_n(&set[0].tag, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-	__atomic_store_n(&set[0].rule, word, __ATOMIC_RELAXED);
-	__atomic_store_n(&set[0].tag, pc ^ (uint64_t)epoch << 48 ^ word * 0xd6e8feb86659fd93, __ATOMIC_RELAXED);
-	/* About: it only decides when to grow. */
-	__atomic_store_n(&table->used, __atomic_load_n(&table->used, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+	put(table, pc, word, pc ^ (uint64_t)epoch << 48 ^ word * MIXED);
 }
 
 __attribute__((noinline))
