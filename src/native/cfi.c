@@ -73,10 +73,10 @@ static bool fp_offset(struct cfi_reader block, bool load, int32_t *offset)
 	enum { DEREF = 0x06, BREG0 = 0x70 };
 	int64_t value;
 
-	if (cfi_fixed(&block, 1) != BREG0 + FP)
+	if (cfi_byte(&block) != BREG0 + FP)
 		return false;
 	value = cfi_sleb(&block);
-	if (load && cfi_fixed(&block, 1) != DEREF)
+	if (load && cfi_byte(&block) != DEREF)
 		return false;
 	*offset = (int32_t)value;
 	return !block.bad && block.at == block.end && value == *offset;
@@ -205,7 +205,7 @@ static bool extended(struct program *program, struct cfi_reader *code, uint8_t o
 static bool run(struct program *program, struct cfi_reader code, uintptr_t at)
 {
 	while (code.at < code.end && !code.bad) {
-		uint8_t operation = (uint8_t)cfi_fixed(&code, 1), low = operation & 0x3f;
+		uint8_t operation = cfi_byte(&code), low = operation & 0x3f;
 		uint64_t delta = 0;
 
 		switch (operation >> 6) {

@@ -22,7 +22,7 @@ static uint64_t leb(struct cfi_reader *reader, unsigned *bits)
 
 	*bits = 0;
 	do {
-		byte = cfi_fixed(reader, 1);
+		byte = cfi_byte(reader);
 		if (*bits < 64)
 			value |= (byte & 0x7f) << *bits;
 		*bits += 7;
@@ -144,14 +144,14 @@ static bool augmentation(struct cfi_entry *entry, const char *text, struct cfi_r
 
 		switch (*text) {
 		case 'R':
-			entry->encoding = (uint8_t)cfi_fixed(&data, 1);
+			entry->encoding = cfi_byte(&data);
 			break;
 		case 'P':
-			encoding = (uint8_t)cfi_fixed(&data, 1);
+			encoding = cfi_byte(&data);
 			number(&data, encoding);
 			break;
 		case 'L':
-			cfi_fixed(&data, 1);
+			cfi_byte(&data);
 			break;
 		case 'S':
 			entry->signal = true;
@@ -173,15 +173,15 @@ static bool common_part(const struct cfi_image *image, uintptr_t address, struct
 
 	if (!record(image, address, &reader) || cfi_fixed(&reader, 4) != 0)
 		return false;
-	version = cfi_fixed(&reader, 1);
+	version = cfi_byte(&reader);
 	text = (const char *)reader.at;
-	while (cfi_fixed(&reader, 1))
+	while (cfi_byte(&reader))
 		;
 	if (reader.bad || (version != 1 && version != 3))
 		return false;
 	entry->code_align = cfi_uleb(&reader);
 	entry->data_align = cfi_sleb(&reader);
-	entry->ra = version == 1 ? cfi_fixed(&reader, 1) : cfi_uleb(&reader);
+	entry->ra = version == 1 ? cfi_byte(&reader) : cfi_uleb(&reader);
 	if (!augmentation(entry, text, &reader) || reader.bad)
 		return false;
 	entry->common = reader;

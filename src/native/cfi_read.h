@@ -29,6 +29,15 @@ bool cfi_find(const struct cfi_image *image, uintptr_t pc, struct cfi_entry *ent
 
 /* All move the reader on. @size: 1, 2, 4 or 8. cfi_block - a length and as many bytes. */
 uint64_t cfi_fixed(struct cfi_reader *reader, unsigned size);
+
+/* cfi_byte - of one byte: most are read so. */
+static inline uint8_t cfi_byte(struct cfi_reader *reader)
+{
+	if (reader->at < reader->end)
+		return *reader->at++;
+	reader->bad = true;
+	return 0;
+}
 uint64_t cfi_uleb(struct cfi_reader *reader);
 int64_t cfi_sleb(struct cfi_reader *reader);
 struct cfi_reader cfi_block(struct cfi_reader *reader);
