@@ -7,7 +7,7 @@
 #define PYTHON_LINES_H
 #include <stdint.h>
 
-#define LINES_CURSORS 64u  /* a power of two */
+#define LINES_CURSORS 256u  /* a power of two */
 
 /* Where in its table the code object with this serial (codes.h) was looked at last. */
 struct line_cursor {
