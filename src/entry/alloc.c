@@ -15,7 +15,7 @@
 #include "base/os.h"
 #include "entry/export.h"
 #include "entry/record.h"
-#include "ledger/blocks.h"
+#include "ledger/blocks_fast.h"
 #include "snapshot/freeze.h"
 #include "snapshot/bump.h"
 
@@ -68,7 +68,7 @@ static void free_first(void *block);
 
 #define POINTER(result, name, parameters, arguments, meanwhile) result (*name) parameters;
 #define INITIAL(result, name, parameters, arguments, meanwhile) .name = name##_first,
-static struct {
+static _Alignas(64) struct {
 	FAMILY(POINTER)
 	void (*free)(void *block);
 } real = {
@@ -344,7 +344,7 @@ EXPORT void free(void *block)
 		free_special(block);
 		return;
 	}
-	record_take(block);
+	blocks_drop((uintptr_t)block);
 	real.free(block);
 }
 

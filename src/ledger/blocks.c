@@ -2,30 +2,23 @@
 #include "ledger/blocks.h"
 #include <stdio.h>
 #include "base/os.h"
+#include "ledger/blocks_fast.h"
 #include "ledger/windows.h"
 
-#define ADDRESS_BITS 47u
+#define ADDRESS_BITS BLOCKS_ADDRESS_BITS
 #define PAGE_SHIFT WINDOWS_PAGE_SHIFT
 #define PAGE_MASK (((uintptr_t)1 << PAGE_SHIFT) - 1)
-#define REGION_SHIFT 30u  /* heap that one table of pages speaks of: 1 GiB in 2 MiB, touched where there is heap */
-#define REGIONS (1u << (ADDRESS_BITS - REGION_SHIFT))
-#define REGION_PAGES (1u << (REGION_SHIFT - PAGE_SHIFT))
-#define USED_WORDS (REGION_PAGES / 64)
-#define GLIBC_SHIFT 5u
+#define REGION_SHIFT BLOCKS_REGION_SHIFT
+#define REGIONS BLOCKS_REGIONS
+#define REGION_PAGES BLOCKS_REGION_PAGES
 #define RETRY 1024u       /* blocks that go by before mmap is asked again, once it has refused */
 
-/* A page: the address of its windows | their shift; 0 as long as no block began there. */
-#define SHIFT_MASK ((uint64_t)WINDOWS_ALIGNMENT - 1)
+#define SHIFT_MASK BLOCKS_SHIFT_MASK
 
-/* A bit for each page that has windows, and for each region: whoever goes through all of them reads few of the pages
- * that nobody touched. */
-struct region {
-	uint64_t page[REGION_PAGES];
-	uint64_t used[USED_WORDS];
-};
-static struct region *regions[REGIONS];
+struct blocks_region *blocks_regions[REGIONS];
 static uint64_t regions_used[REGIONS / 64];
-static uint8_t heap_shift = GLIBC_SHIFT;
+uint8_t blocks_fast_shift = BLOCKS_GLIBC_SHIFT;
+static uint8_t heap_shift = BLOCKS_GLIBC_SHIFT;
 static bool crowded;       /* blocks of the host's malloc can begin closer than the narrowest window is wide */
 static uint64_t lost, refused;
 static size_t (*size_of)(uintptr_t address);
@@ -37,6 +30,7 @@ void blocks_init(unsigned spacing)
 	heap_shift = WINDOWS_NARROWEST;
 	while (heap_shift < WINDOWS_WIDEST && spacing >> (heap_shift + 1))
 		heap_shift++;
+	blocks_fast_shift = heap_shift == BLOCKS_GLIBC_SHIFT ? BLOCKS_GLIBC_SHIFT : UINT8_MAX;
 	crowded = spacing < 1u << WINDOWS_NARROWEST;
 }
 
@@ -54,24 +48,6 @@ static uintptr_t address_of(uintptr_t page, unsigned window, unsigned shift, uin
 static uint32_t *windows_of(uint64_t page)
 {
 	return (uint32_t *)(uintptr_t)(page & ~SHIFT_MASK);
-}
-
-/* The page's word, or NULL where no table is. */
-static inline uint64_t *page_at(uintptr_t address)
-{
-	struct region *region;
-
-	if (unlikely(address >> ADDRESS_BITS))
-		return NULL;
-	region = __atomic_load_n(&regions[address >> REGION_SHIFT], __ATOMIC_ACQUIRE);
-	return likely(region) ? &region->page[address >> PAGE_SHIFT & (REGION_PAGES - 1)] : NULL;
-}
-
-static inline uint64_t word_at(uintptr_t address)
-{
-	uint64_t *slot = page_at(address);
-
-	return likely(slot) ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : 0;
 }
 
 static inline uint32_t *window_of(uint64_t page, uintptr_t address)
@@ -120,7 +96,8 @@ static uintptr_t marked_from(const uint64_t *bits, uintptr_t which, uintptr_t co
 
 static uint64_t *make_region(uintptr_t address)
 {
-	struct region **slot = &regions[address >> REGION_SHIFT], *there = NULL, *made = windows_map(sizeof(*made), 1);
+	struct blocks_region **slot = &blocks_regions[address >> REGION_SHIFT], *there = NULL;
+	struct blocks_region *made = windows_map(sizeof(*made), 1);
 
 	if (!made)
 		return NULL;
@@ -189,13 +166,13 @@ static bool occupied(uint64_t page, uintptr_t address)
 /* The page has no windows yet, or too wide ones. */
 static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trace, unsigned wanted)
 {
-	uint64_t *slot = page_at(address);
+	uint64_t *slot = blocks_page_at(address);
 
 	if (address >> ADDRESS_BITS || !may_map())
 		return lose();
 	if (!slot && !(slot = make_region(address)))
 		return refuse();
-	mark(regions[address >> REGION_SHIFT]->used, address >> PAGE_SHIFT & (REGION_PAGES - 1));
+	mark(blocks_regions[address >> REGION_SHIFT]->used, address >> PAGE_SHIFT & (REGION_PAGES - 1));
 	if (!settle(slot, wanted))
 		return refuse();
 	store(__atomic_load_n(slot, __ATOMIC_ACQUIRE), address, trace);
@@ -204,7 +181,7 @@ static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trac
 
 static __attribute__((noinline)) bool put_other(uintptr_t address, uint32_t trace)
 {
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 
 	if (!page || (page & SHIFT_MASK) > heap_shift)
 		return put_first(address, trace, heap_shift);
@@ -216,19 +193,19 @@ static __attribute__((noinline)) bool put_other(uintptr_t address, uint32_t trac
 
 bool blocks_put(uintptr_t address, uint32_t trace)
 {
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 
-	/* The way of glibc's own heap, where the compiler knows the shift. */
-	if (unlikely((page & SHIFT_MASK) != GLIBC_SHIFT || heap_shift != GLIBC_SHIFT))
+	/* Where the compiler knows the shift. */
+	if (unlikely(!blocks_glibc(page)))
 		return put_other(address, trace);
-	store((page & ~SHIFT_MASK) | GLIBC_SHIFT, address, trace);
+	store((page & ~SHIFT_MASK) | BLOCKS_GLIBC_SHIFT, address, trace);
 	return true;
 }
 
 bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing)
 {
 	unsigned wanted = 31 - (unsigned)__builtin_clz(spacing | 1u << WINDOWS_NARROWEST);
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 
 	wanted = wanted > WINDOWS_WIDEST ? WINDOWS_WIDEST : wanted;
 	if (unlikely(!page || (page & SHIFT_MASK) > wanted))
@@ -248,7 +225,7 @@ static inline __attribute__((always_inline)) uint32_t record_at(uint64_t page, u
 
 uint32_t blocks_get(uintptr_t address)
 {
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 
 	return page ? record_at(page, address) : BLOCK_NONE;
 }
@@ -269,16 +246,16 @@ static __attribute__((noinline)) uint32_t take_other(uint64_t page, uintptr_t ad
 
 uint32_t blocks_take(uintptr_t address)
 {
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 
-	if (likely((page & SHIFT_MASK) == GLIBC_SHIFT))
-		return take((page & ~SHIFT_MASK) | GLIBC_SHIFT, address);
+	if (likely((page & SHIFT_MASK) == BLOCKS_GLIBC_SHIFT))
+		return take((page & ~SHIFT_MASK) | BLOCKS_GLIBC_SHIFT, address);
 	return take_other(page, address);
 }
 
 void blocks_put_back(uintptr_t address, uint32_t record)
 {
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 
 	if (page && record)
 		store(page, address, record);
@@ -286,7 +263,7 @@ void blocks_put_back(uintptr_t address, uint32_t record)
 
 bool blocks_flag(uintptr_t address)
 {
-	uint64_t page = word_at(address);
+	uint64_t page = blocks_page(address);
 	uint32_t record = page ? record_at(page, address) : BLOCK_NONE;
 
 	if (record)
@@ -297,7 +274,7 @@ bool blocks_flag(uintptr_t address)
 /* @page: its number. */
 static uint64_t page_word(uintptr_t page)
 {
-	return word_at(page << PAGE_SHIFT);
+	return blocks_page(page << PAGE_SHIFT);
 }
 
 /* The next page with windows, from page number @page upward; 0 past the last (the page at 0 is never anybody's heap).
@@ -307,7 +284,7 @@ static uintptr_t page_from(uintptr_t page)
 	const unsigned bits = REGION_SHIFT - PAGE_SHIFT;
 
 	for (uintptr_t i = page >> bits; (i = marked_from(regions_used, i, REGIONS)) < REGIONS; page = ++i << bits) {
-		const struct region *region = __atomic_load_n(&regions[i], __ATOMIC_ACQUIRE);
+		const struct blocks_region *region = __atomic_load_n(&blocks_regions[i], __ATOMIC_ACQUIRE);
 		uintptr_t in = i == page >> bits ? page & (REGION_PAGES - 1) : 0;
 
 		for (; region && (in = marked_from(region->used, in, REGION_PAGES)) < REGION_PAGES; in++)
@@ -358,7 +335,7 @@ uintptr_t blocks_at_or_before(uintptr_t address, size_t reach)
 	if (address >> ADDRESS_BITS)
 		return 0;
 	while (page >= least >> PAGE_SHIFT) {
-		if (!__atomic_load_n(&regions[page >> bits], __ATOMIC_ACQUIRE)) {
+		if (!__atomic_load_n(&blocks_regions[page >> bits], __ATOMIC_ACQUIRE)) {
 			page = page >> bits << bits;
 		} else {
 			found = last_in(page, address);
