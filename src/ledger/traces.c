@@ -50,7 +50,7 @@ static struct slots *table;
 static uint64_t lost;
 
 static uint64_t epoch_start[EPOCHS];
-static uint32_t epoch;
+uint32_t traces_epoch_now;
 
 static inline struct node *node_at(uint32_t id)
 {
@@ -290,11 +290,6 @@ uint64_t traces_lost(void)
 	return __atomic_load_n(&lost, __ATOMIC_RELAXED);
 }
 
-uint32_t traces_epoch(void)
-{
-	return __atomic_load_n(&epoch, __ATOMIC_RELAXED);
-}
-
 uint64_t traces_epoch_ns(uint32_t number)
 {
 	return number < EPOCHS ? __atomic_load_n(&epoch_start[number], __ATOMIC_RELAXED) : 0;
@@ -303,7 +298,7 @@ uint64_t traces_epoch_ns(uint32_t number)
 void traces_tick(void)
 {
 	uint64_t now = os_monotonic_ns(), start = traces_epoch_ns(0), least, none = 0;
-	uint32_t current = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
+	uint32_t current = __atomic_load_n(&traces_epoch_now, __ATOMIC_ACQUIRE);
 
 	if (!start) {
 		__atomic_compare_exchange_n(&epoch_start[0], &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
@@ -314,7 +309,7 @@ void traces_tick(void)
 		return;
 	/* Two threads may both find it due: one of them writes down when, and only then it is the current one. */
 	if (__atomic_compare_exchange_n(&epoch_start[current + 1], &none, now, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		__atomic_store_n(&epoch, current + 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&traces_epoch_now, current + 1, __ATOMIC_RELEASE);
 }
 
 void traces_prepare(void)

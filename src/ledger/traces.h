@@ -54,7 +54,8 @@ uint64_t traces_lost(void);
  * traces_epoch - the current one; a plain load. traces_tick - called every few thousand allocations and on slow
  * paths: looks at the clock and begins a new epoch where one is due. traces_epoch_ns - CLOCK_MONOTONIC at which
  * @epoch began. */
-uint32_t traces_epoch(void);
+extern uint32_t traces_epoch_now __attribute__((visibility("hidden")));
+static inline uint32_t traces_epoch(void) { return __atomic_load_n(&traces_epoch_now, __ATOMIC_RELAXED); }
 void traces_tick(void);
 uint64_t traces_epoch_ns(uint32_t epoch);
 

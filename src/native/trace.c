@@ -3,11 +3,10 @@
 #include <stddef.h>
 #include "ledger/traces.h"
 #include "native/modules.h"
-#include "native/trail.h"
-#include "native/walk.h"
+#include "native/trace_fast.h"
 
 static unsigned depth; /* 0: not yet */
-static __thread struct trail *mine __attribute__((tls_model("initial-exec")));
+__thread struct trail *trace_mine;
 
 /* In a key: 0 for what nothing can unload, else the count of unloads, round and round. */
 #define GENERATIONS 0x3fffu
@@ -42,12 +41,12 @@ static bool returns_to(uintptr_t sp, uintptr_t ip)
 /* acquire - the thread's trail, not in use by a call that this one interrupts. */
 static __attribute__((noinline)) struct trail *acquire(const struct registers *at)
 {
-	struct trail *trail = mine;
+	struct trail *trail = trace_mine;
 
 	if (depth == 0 || at->sp == 0)
 		return NULL;
 	if (!trail)
-		trail = mine = trail_acquire();
+		trail = trace_mine = trail_acquire();
 	if (!trail)
 		return NULL;
 	if (trail->busy) {
@@ -70,6 +69,16 @@ static __attribute__((noinline)) void renew(struct trail *trail)
 	trail_clear(trail);
 }
 
+/* outside_holds - @twig's frames are there; is the trail outside them, that it hangs on? */
+static __attribute__((noinline)) bool outside_holds(const struct trail *trail, const struct twig *twig)
+{
+	const struct step *outer = &trail->steps[twig->outer];
+
+	return twig->outer < trail->made && outer->sp == twig->outer_sp && outer->node == twig->outer_node &&
+	       trail->stopping == twig->stopping && walk_suffices(trail, twig->outer + 1 + twig->frames, depth) &&
+	       (twig->frames >= depth || !walk_trail_failing(trail, twig->outer, depth - twig->frames));
+}
+
 /* proves - does @twig say what the stack from @at outward is? */
 static inline bool proves(const struct trail *trail, const struct twig *twig, const struct registers *at,
 			  uint32_t parent)
@@ -77,33 +86,30 @@ static inline bool proves(const struct trail *trail, const struct twig *twig, co
 	bool stopping = parent != TRACE_ROOT;
 
 	if (twig->ip != at->ip || twig->sp != at->sp || twig->stopping != stopping ||
-	    (twig->needs_fp && twig->fp != at->fp) || trail->ring_head - twig->at > TRAIL_RING)
+	    (twig->needs_fp && twig->fp != at->fp))
 		return false;
 	if (twig->parent != parent && twig->foreign && stopping)
 		return false;
-	if (walk_failing(&trail->ring[twig->at % TRAIL_RING], 0, twig->checks))
+	if (!walk_twig_holds(trail, twig))
 		return false;
-	if (twig->outer == TWIG_ROOTED)
-		return true;
-	return twig->outer < trail->made && trail->steps[twig->outer].sp == twig->outer_sp &&
-	       trail->steps[twig->outer].node == twig->outer_node && trail->stopping == stopping &&
-	       walk_suffices(trail, twig->outer + 1 + twig->frames, depth) &&
-	       (twig->frames >= depth || !walk_trail_failing(trail, twig->outer, depth - twig->frames));
+	return twig->outer == TWIG_ROOTED || outside_holds(trail, twig);
 }
 
 /* proven, known - the twig that proves the stack to be one met before; NULL if none does. */
-static inline const struct twig *proven(const struct trail *trail, const struct registers *at, uint32_t parent,
-					struct walk_place place)
+static inline struct twig *proven(struct trail *trail, const struct registers *at, uint32_t parent,
+				  struct walk_place place)
 {
-	for (unsigned way = 0; way < TRAIL_WAYS; way++)
-		if (trail->tags[place.set][way] == place.tag && proves(trail, &trail->twigs[place.set][way], at, parent))
-			return &trail->twigs[place.set][way];
+	struct twig *twig = &trail->twigs[place.set * TRAIL_WAYS];
+
+	for (unsigned way = 0; way < TRAIL_WAYS; way++, twig++)
+		if (trail->tags[place.set][way] == place.tag && proves(trail, twig, at, parent))
+			return twig;
 	return NULL;
 }
 
-static inline const struct twig *known(const struct trail *trail, const struct registers *at, uint32_t parent)
+static inline struct twig *known(struct trail *trail, const struct registers *at, uint32_t parent)
 {
-	const struct twig *twig = proven(trail, at, parent, walk_place(at, 0));
+	struct twig *twig = proven(trail, at, parent, walk_place(at, 0));
 
 	if (!twig && parent != TRACE_ROOT)
 		twig = proven(trail, at, parent, walk_place(at, parent));
@@ -124,17 +130,15 @@ static inline bool on_trail(const struct trail *trail, const struct registers *a
 uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
 {
 	struct registers at = { caller->ip, caller->cfa, caller->fp };
-	struct trail *trail = mine;
+	struct trail *trail = trace_mine;
 	uint32_t node = parent;
-	const struct twig *twig;
+	struct twig *twig;
 	bool other = false;
 
 	if (unlikely(!trail || trail->busy))
 		trail = acquire(&at);
 	if (likely(trail != NULL)) {
-		__atomic_store_n(&trail->busy_ip, at.ip, __ATOMIC_RELAXED);
-		__atomic_store_n(&trail->busy, at.sp, __ATOMIC_RELEASE);
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		trace_begin(trail, at.ip, at.sp);
 		if (unlikely(trail->epoch != __atomic_load_n(&rules_epoch, __ATOMIC_RELAXED)))
 			renew(trail);
 		if (likely(extent_enter(&trail->extent, at.sp))) {
@@ -142,6 +146,7 @@ uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
 				node = trail->steps[trail->count - 1].node;
 				other = trail->steps[trail->count - 1].foreign;
 			} else if ((twig = known(trail, &at, parent))) {
+				walk_met(trail, twig);
 				other = twig->foreign;
 				if (other || parent == TRACE_ROOT)
 					node = twig->node;
@@ -149,12 +154,38 @@ uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
 				node = walk(trail, at, parent, depth, &other);
 			}
 		}
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		__atomic_store_n(&trail->busy, 0, __ATOMIC_RELAXED);
+		trace_end(trail);
 	}
 	if (foreign)
 		*foreign = other;
 	return node;
+}
+
+uint32_t trace_leaf_other(uintptr_t ip, uintptr_t sp, uintptr_t fp)
+{
+	struct caller caller = { ip, sp, fp };
+
+	return traces_leaf(trace_here(TRACE_ROOT, &caller, NULL), TRACE_MALLOC);
+}
+
+uint32_t trace_leaf_search(struct trail *trail, uintptr_t ip, uintptr_t sp, uintptr_t fp)
+{
+	struct registers at = { ip, sp, fp };
+	struct twig *twig = &trail->twigs[trail->after[trail->lately]];
+	uint32_t epoch = traces_epoch();
+	bool foreign;
+
+	if (proves(trail, twig, &at, TRACE_ROOT) || (twig = known(trail, &at, TRACE_ROOT))) {
+		walk_met(trail, twig);
+		if (twig->needs_fp || twig->outer != TWIG_ROOTED)
+			return traces_leaf(twig->node, TRACE_MALLOC);
+		twig->leaf = traces_leaf(twig->node, TRACE_MALLOC);
+		twig->epoch = (uint16_t)epoch;
+		return twig->leaf;
+	}
+	if (!extent_enter(&trail->extent, sp))
+		return traces_leaf(TRACE_ROOT, TRACE_MALLOC);
+	return traces_leaf(walk(trail, at, TRACE_ROOT, depth, &foreign), TRACE_MALLOC);
 }
 
 void trace_unloading(void)
@@ -223,5 +254,5 @@ void trace_parent(void)
 void trace_child(void)
 {
 	rules_child();
-	trail_child(mine);
+	trail_child(trace_mine);
 }

@@ -90,8 +90,18 @@ struct trail *trail_acquire(void)
 void trail_clear(struct trail *trail)
 {
 	trail->count = trail->made = 0;
+	trail_clear_twigs(trail);
+}
+
+void trail_clear_twigs(struct trail *trail)
+{
+	/* Of a new thread's nothing has been touched yet. */
+	if (trail->ring_head) {
+		memset(trail->tags, 0, sizeof(trail->tags));
+		memset(trail->twigs, 0, sizeof(trail->twigs));
+	}
 	trail->ring_head = 0;
-	memset(trail->tags, 0, sizeof(trail->tags));
+	trail->lately = 0;
 }
 
 bool trail_grow(struct trail *trail)

@@ -203,43 +203,68 @@ static bool joins(struct trail *trail, const struct registers *at, unsigned wait
 	return false;
 }
 
+/* put_checks - steps' checks [@from, @to) into the ring for @twig. Return: false if that cannot be. */
+static bool put_checks(struct trail *trail, struct twig *twig, unsigned from, unsigned to)
+{
+	unsigned count = to - from, groups = (count + TRAIL_GROUP - 1) / TRAIL_GROUP;
+	struct group *group;
+
+	if (count > TRAIL_LONGEST)
+		return false;
+	if (trail->ring_head % TRAIL_RING + groups > TRAIL_RING)
+		trail->ring_head += TRAIL_RING - trail->ring_head % TRAIL_RING;
+	twig->at = trail->ring_head;
+	twig->groups = (uint8_t)groups;
+	group = &trail->ring[trail->ring_head % TRAIL_RING];
+	trail->ring_head += groups; /* even if this fails: what was there is written over */
+	for (unsigned i = 0; i < groups * TRAIL_GROUP; i++) {
+		const struct check *check = &trail->checks[i < count ? to - 1 - i : from];
+		uintptr_t words = (check->at - twig->sp) / WORD;
+
+		if (words > UINT32_MAX || (check->at - twig->sp) % WORD != 0)
+			return false;
+		group[i / TRAIL_GROUP].place[i % TRAIL_GROUP] = (uint32_t)words;
+		group[i / TRAIL_GROUP].value[i % TRAIL_GROUP] = check->value;
+	}
+	return true;
+}
+
 static void keep_twig(struct trail *trail, const struct registers *at, unsigned waiting, unsigned depth)
 {
 	const struct step *top = trail->count ? &trail->steps[trail->count - 1] : NULL;
-	unsigned outer = trail->count - waiting;
-	unsigned from = outer && !trail->stopping ? trail->steps[outer - 1].checks : 0, checks;
+	unsigned outer = trail->count - waiting, to = top ? top->checks : 0;
+	unsigned from = trail->count > depth ? trail->steps[trail->count - depth - 1].checks : 0;
 	struct walk_place place = walk_place(at, top && top->foreign ? trail->parent : 0);
-	unsigned way = trail->next_way[place.set]++ % TRAIL_WAYS;
-	struct twig *twig = &trail->twigs[place.set][way];
+	struct twig twig = {
+		.ip = at->ip, .sp = at->sp, .fp = at->fp, .outer = TWIG_ROOTED, .node = trail->parent, .parent = trail->parent,
+		.frames = (uint8_t)(waiting < UINT8_MAX ? waiting : UINT8_MAX), .stopping = trail->stopping,
+		.epoch = TWIG_NO_EPOCH,
+	}, *kept;
+	unsigned way;
 
-	if (waiting > depth)
-		from = trail->steps[trail->count - depth - 1].checks;
-	checks = top ? top->checks - from : 0;
-	if (checks > TRAIL_LONGEST)
-		return;
-	trail->tags[place.set][way] = place.tag;
-	if (trail->ring_head % TRAIL_RING + checks > TRAIL_RING)
-		trail->ring_head += TRAIL_RING - trail->ring_head % TRAIL_RING;
-	*twig = (struct twig){
-		.ip = at->ip, .sp = at->sp, .fp = at->fp,
-		.outer = outer && !trail->stopping ? outer - 1 : TWIG_ROOTED,
-		.parent = trail->parent,
-		.at = trail->ring_head, .checks = (uint16_t)checks, .frames = (uint16_t)waiting,
-		.stopping = trail->stopping,
-	};
+	if (!trail->stopping && outer && waiting < depth &&
+	    (to - from > TRAIL_WHOLE || !walk_suffices(trail, trail->count, depth))) {
+		twig.outer = outer - 1;
+		twig.outer_sp = trail->steps[outer - 1].sp;
+		twig.outer_node = node_of(trail, outer - 1);
+		from = trail->steps[outer - 1].checks;
+	}
 	if (top) {
-		twig->needs_fp = top->needs_fp;
-		twig->foreign = top->foreign;
-		twig->node = twig->foreign || !trail->stopping ? top->node : trail->parent;
-	} else {
-		twig->node = trail->parent;
+		twig.needs_fp = top->needs_fp;
+		twig.foreign = top->foreign;
+		if (twig.foreign || !trail->stopping)
+			twig.node = top->node;
 	}
-	if (twig->outer != TWIG_ROOTED) {
-		twig->outer_sp = trail->steps[twig->outer].sp;
-		twig->outer_node = trail->steps[twig->outer].node;
-	}
-	memcpy(&trail->ring[twig->at % TRAIL_RING], trail->checks + from, checks * sizeof(*trail->checks));
-	trail->ring_head += checks;
+	/* Before the count begins anew: what is left from the last time must not be taken for new. */
+	if (trail->ring_head >= UINT32_MAX / 2)
+		trail_clear_twigs(trail);
+	if (!put_checks(trail, &twig, from, to))
+		return;
+	way = trail->next_way[place.set]++ % TRAIL_WAYS;
+	trail->tags[place.set][way] = place.tag;
+	kept = &trail->twigs[place.set * TRAIL_WAYS + way];
+	*kept = twig;
+	walk_met(trail, kept);
 }
 
 /* enter - the trail is another's child, or of another kind of stack. */
@@ -324,7 +349,7 @@ uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigne
 		node = node_of(trail, trail->count - 1);
 	if (!straight)
 		root(trail, parent);
-	else if (waiting || !trail->count || trail->stopping)
+	else
 		keep_twig(trail, &innermost, waiting, depth);
 	return node;
 }

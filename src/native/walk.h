@@ -31,6 +31,22 @@ static inline const struct check *walk_failing(const struct check *checks, unsig
 	return NULL;
 }
 
+/* The same of @twig's checks, if the ring still has them: do all hold? */
+static inline bool walk_twig_holds(const struct trail *trail, const struct twig *twig)
+{
+	const uintptr_t *stack = (const uintptr_t *)twig->sp;
+	const struct group *group = &trail->ring[twig->at % TRAIL_RING], *end = group + twig->groups;
+
+	_Static_assert(TRAIL_GROUP == 4, "these");
+	if (unlikely(trail->ring_head - twig->at > TRAIL_RING))
+		return false;
+	for (; group != end; group++)
+		if (unlikely(stack[group->place[0]] != group->value[0] || stack[group->place[1]] != group->value[1] ||
+			     stack[group->place[2]] != group->value[2] || stack[group->place[3]] != group->value[3]))
+			return false;
+	return true;
+}
+
 /* walk_trail_holds - is the trail still right from step @top outward, as far as the innermost @depth frames go? */
 static inline const struct check *walk_trail_failing(const struct trail *trail, unsigned top, unsigned depth)
 {
@@ -49,6 +65,15 @@ static inline bool walk_suffices(const struct trail *trail, unsigned frames, uns
 static inline bool walk_same(const struct step *step, const struct registers *at)
 {
 	return step->sp == at->sp && (step->key ^ at->ip) << 16 == 0 && (!step->needs_fp || step->fp == at->fp);
+}
+
+/* walk_met - @twig is the stack of this allocation; after those met lately it may be again. */
+static inline void walk_met(struct trail *trail, struct twig *twig)
+{
+	unsigned number = (unsigned)(twig - trail->twigs);
+
+	trail->after[trail->lately] = (uint16_t)number;
+	trail_met(trail, number);
 }
 
 /* Where twigs are that begin at @at: the set, and a tag in it. @parent: of those whose node hangs under it, else 0. */
