@@ -14,8 +14,7 @@
 #include <string.h>
 #include "base/os.h"
 #include "entry/export.h"
-#include "entry/record.h"
-#include "ledger/blocks_fast.h"
+#include "entry/record_fast.h"
 #include "snapshot/freeze.h"
 #include "snapshot/bump.h"
 
@@ -279,7 +278,7 @@ EXPORT void *malloc(size_t size)
 	if (unlikely(freeze_mode))
 		return malloc_special(size);
 	block = real.malloc(size);
-	BORN(block);
+	record_put_fast(block, __builtin_frame_address(0));
 	return block;
 }
 
@@ -290,7 +289,7 @@ EXPORT void *calloc(size_t count, size_t size)
 	if (unlikely(freeze_mode))
 		return calloc_special(count, size);
 	block = real.calloc(count, size);
-	BORN(block);
+	record_put_fast(block, __builtin_frame_address(0));
 	return block;
 }
 
@@ -311,7 +310,7 @@ static inline __attribute__((always_inline)) void *move(void *block, size_t size
 	void *moved = real.realloc(block, size);
 
 	if (likely(moved))
-		record_put(moved, frame);
+		record_put_fast(moved, frame);
 	else if (stayed(size))
 		record_put_back(block, record);
 	return moved;

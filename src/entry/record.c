@@ -4,32 +4,16 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include "base/caller.h"
 #include "base/options.h"
 #include "base/os.h"
 #include "entry/alloc.h"
-#include "ledger/blocks.h"
+#include "entry/record_fast.h"
 #include "ledger/traces.h"
 #include "native/trace.h"
 #include "python/objects.h"
 
-enum mode {
-	MODE_EARLY,    /* the constructor has not run */
-	MODE_ALL,
-	MODE_NATIVE,   /* native frames alone */
-	MODE_SAMPLED,
-	MODE_OFF,
-};
-
-static uint8_t mode = MODE_EARLY;
-
-struct state {
-	uint32_t quiet;   /* calls of record_before without their record_after */
-	uint32_t left;    /* allocations until the clock is looked at */
-	int64_t bytes;    /* sampling: until the next record */
-	uint64_t random;
-};
-static __thread struct state self __attribute__((tls_model("initial-exec")));
+uint8_t record_mode = RECORD_EARLY;
+__thread struct record_state record_self;
 
 /* Exponentially distributed with the mean options.sample: -ln(u) = ln 2 * (64 - log2 of 64 random bits). No libm
  * here: behind the point a cubic that has the logarithm's slope at both ends, where short intervals come from (at
@@ -40,12 +24,12 @@ static int64_t draw(void)
 	unsigned whole;
 	uint64_t bits;
 
-	if (!self.random)
-		self.random = (os_monotonic_ns() ^ (uintptr_t)&self) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-	self.random ^= self.random << 13;
-	self.random ^= self.random >> 7;
-	self.random ^= self.random << 17;
-	bits = self.random * UINT64_C(0x2545f4914f6cdd1d) | 1;
+	if (!record_self.random)
+		record_self.random = (os_monotonic_ns() ^ (uintptr_t)&record_self) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	record_self.random ^= record_self.random << 13;
+	record_self.random ^= record_self.random >> 7;
+	record_self.random ^= record_self.random << 17;
+	bits = record_self.random * UINT64_C(0x2545f4914f6cdd1d) | 1;
 	whole = 63 - (unsigned)__builtin_clzll(bits);
 	fraction = (double)(bits << (63 - whole) << 1 >> 12) / (double)(UINT64_C(1) << 52);
 	log = whole + fraction + fraction * (1 - fraction) * (0.44269504 - 0.16405 * fraction);
@@ -55,54 +39,55 @@ static int64_t draw(void)
 /* A thread starts with nothing left: its first allocation draws, and is then asked like any other. */
 bool record_sampled(size_t size)
 {
-	if (self.bytes == 0)
-		self.bytes = draw();
-	if (self.bytes > (int64_t)size) {
-		self.bytes -= (int64_t)size;
+	if (record_self.bytes == 0)
+		record_self.bytes = draw();
+	if (record_self.bytes > (int64_t)size) {
+		record_self.bytes -= (int64_t)size;
 		return false;
 	}
-	self.bytes = draw();
+	record_self.bytes = draw();
 	return true;
 }
 
-static __attribute__((noinline)) void tick(void)
+__attribute__((noinline, cold)) void record_tick(void)
 {
-	self.left = RECORD_TICK;
+	record_self.left = RECORD_TICK;
 	/* Early on not even libc's clock may be asked: a sanitizer's runtime stands in for it and may not be ready. */
-	if (likely(mode != MODE_EARLY))
+	if (likely(record_mode != RECORD_EARLY))
 		traces_tick();
 }
 
-static inline void put(uintptr_t block, uint32_t node)
+static inline void put(void *block, uint32_t node)
 {
-	if (unlikely(self.left-- == 0))
-		tick();
-	blocks_put(block, traces_leaf(node, TRACE_MALLOC));
+	if (unlikely(record_self.left-- == 0))
+		record_tick();
+	blocks_put_fast((uintptr_t)block, traces_leaf(node, TRACE_MALLOC));
 }
 
-static __attribute__((noinline)) void put_special(uintptr_t block, const struct caller *caller)
+__attribute__((noinline)) void record_put_other(void *block, const void *frame)
 {
-	/* Bytes below Python's hook are drawn for there, once. */
-	if (mode == MODE_OFF || (mode == MODE_SAMPLED && (self.quiet || !record_sampled(blocks_usable(block)))))
+	struct caller caller = caller_at(frame);
+	uint32_t parent = TRACE_ROOT;
+
+	if (!block || record_mode == RECORD_OFF)
 		return;
-	if (self.quiet)
+	/* Bytes below Python's hook are drawn for there, once. */
+	if (record_mode == RECORD_SAMPLED && (record_self.quiet || !record_sampled(blocks_usable((uintptr_t)block))))
+		return;
+	if (record_self.quiet) {
 		put(block, TRACE_ROOT);
-	else if (mode == MODE_EARLY)
-		put(block, traces_child(TRACE_ROOT, trace_native(caller->ip, 0)));
-	else
-		put(block, trace_here(options.alloc == ALLOC_ALL ? objects_trace() : TRACE_ROOT, caller, NULL));
+	} else if (record_mode == RECORD_EARLY) {
+		put(block, traces_child(TRACE_ROOT, trace_native(caller.ip, 0)));
+	} else {
+		if (options.alloc == ALLOC_ALL)
+			parent = objects_trace();
+		put(block, trace_here(parent, &caller, NULL));
+	}
 }
 
 void record_put(void *block, const void *frame)
 {
-	struct caller caller = caller_at(frame);
-
-	if (unlikely(!block))
-		return;
-	if (likely(mode == MODE_ALL && !self.quiet))
-		put((uintptr_t)block, trace_here(objects_trace(), &caller, NULL));
-	else
-		put_special((uintptr_t)block, &caller);
+	record_put_fast(block, frame);
 }
 
 uint32_t record_take(void *block)
@@ -117,12 +102,12 @@ void record_put_back(void *block, uint32_t record)
 
 void record_before(void)
 {
-	self.quiet++;
+	record_self.quiet++;
 }
 
 void record_after(void)
 {
-	self.quiet--;
+	record_self.quiet--;
 }
 
 static bool drop(void *unused, uintptr_t address, uint32_t record)
@@ -183,7 +168,7 @@ void record_init(void)
 
 	traces_tick();
 	if (options.alloc == ALLOC_OFF || options.alloc == ALLOC_PYTHON) {
-		__atomic_store_n(&mode, MODE_OFF, __ATOMIC_RELAXED);
+		__atomic_store_n(&record_mode, RECORD_OFF, __ATOMIC_RELAXED);
 		blocks_each(drop, NULL);
 		blocks_restrict(options.alloc == ALLOC_OFF ? "switched off (alloc=off)" :
 				"only Python's allocations are recorded (alloc=python)", true);
@@ -197,6 +182,6 @@ void record_init(void)
 		blocks_restrict("C++'s operator new is the allocator's own and does not come through malloc", false);
 	else if (options.sample)
 		blocks_restrict("a sample of the blocks is recorded (option sample)", false);
-	__atomic_store_n(&mode, options.sample ? MODE_SAMPLED : options.alloc == ALLOC_NATIVE ? MODE_NATIVE : MODE_ALL,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&record_mode, options.sample ? RECORD_SAMPLED :
+			 options.alloc == ALLOC_NATIVE ? RECORD_NATIVE : RECORD_ALL, __ATOMIC_RELAXED);
 }
