@@ -9,6 +9,8 @@ load common
 	"$SOURCE_ROOT/tests/bench/tracecheck" "$BUILD_ROOT" 40 >counts.json
 	cat counts.json
 	jq -e 'all(.[]; .wrong == 0 and .longer == 0 and .shorter == 0 and .processes > 0)' counts.json
+	# libunwind gives up at a frame that a signal interrupted, in a few of ten thousand.
+	jq -e 'all(.[]; .interrupted * 500 <= .checked)' counts.json
 	# Where libunwind is missing nothing is checked, and the reasons are on the programs' standard error.
 	jq -e 'map(.checked) | add > 100000' counts.json
 }
