@@ -102,9 +102,55 @@ static void *map(size_t size, int flags)
 	return address < 0 && address > -4096 ? NULL : (void *)address;
 }
 
+/* What os_map has given: a range is [start, end), 0 where there is none any more. */
+#define OWN_MOST 8192u
+static struct {
+	uintptr_t start, end;
+} own[OWN_MOST];
+static uint32_t own_count;
+
+static void *remember(void *memory, size_t size)
+{
+	uint32_t at;
+
+	if (!memory || __atomic_load_n(&own_count, __ATOMIC_RELAXED) >= OWN_MOST)
+		return memory;
+	at = __atomic_fetch_add(&own_count, 1, __ATOMIC_RELAXED);
+	if (at < OWN_MOST) {
+		__atomic_store_n(&own[at].end, (uintptr_t)memory + size, __ATOMIC_RELAXED);
+		__atomic_store_n(&own[at].start, (uintptr_t)memory, __ATOMIC_RELEASE);
+	}
+	return memory;
+}
+
+/* Before it is unmapped: afterwards it may be anybody's. What is left of a range on both sides is forgotten above. */
+static void forget(uintptr_t start, uintptr_t end)
+{
+	for (uint32_t i = 0; i < OWN_MOST && i < __atomic_load_n(&own_count, __ATOMIC_RELAXED); i++) {
+		uintptr_t from = __atomic_load_n(&own[i].start, __ATOMIC_ACQUIRE);
+		uintptr_t to = __atomic_load_n(&own[i].end, __ATOMIC_RELAXED);
+
+		if (!from || from >= end || to <= start)
+			continue;
+		if (from >= start)
+			__atomic_store_n(&own[i].start, to <= end ? 0 : end, __ATOMIC_RELEASE);
+		else
+			__atomic_store_n(&own[i].end, start, __ATOMIC_RELAXED);
+	}
+}
+
+bool os_own(uint32_t index, uintptr_t *start, uintptr_t *end)
+{
+	if (index >= OWN_MOST || index >= __atomic_load_n(&own_count, __ATOMIC_ACQUIRE))
+		return false;
+	*start = __atomic_load_n(&own[index].start, __ATOMIC_ACQUIRE);
+	*end = *start ? __atomic_load_n(&own[index].end, __ATOMIC_RELAXED) : 0;
+	return true;
+}
+
 void *os_map(size_t size)
 {
-	return map(size, MAP_PRIVATE);
+	return remember(map(size, MAP_PRIVATE), size);
 }
 
 void *os_map_shared(size_t size)
@@ -114,8 +160,10 @@ void *os_map_shared(size_t size)
 
 void os_unmap(void *memory, size_t size)
 {
-	if (memory)
-		os_call(SYS_munmap, (long)memory, (long)size, 0, 0, 0, 0);
+	if (!memory)
+		return;
+	forget((uintptr_t)memory, (uintptr_t)memory + size);
+	os_call(SYS_munmap, (long)memory, (long)size, 0, 0, 0, 0);
 }
 
 int os_wait(const uint32_t *word, uint32_t value, uint64_t timeout_ns, bool shared)

@@ -36,6 +36,11 @@ void os_unmap(void *memory, size_t size);
 #define OS_READABLE_SIZE 8u
 bool os_readable(uintptr_t address);
 
+/* os_own - the @index-th range that os_map has given, so that nobody takes its words for the host's; empty (0, 0)
+ * where it has been given back. Not every one: thousands may be more than are remembered. Return: false past the
+ * last. */
+bool os_own(uint32_t index, uintptr_t *start, uintptr_t *end);
+
 /* os_call - a system call that leaves errno alone. Return: the result, or a negative errno.
  * Thread, signal, fork: as the call itself. */
 long os_call(long number, long a, long b, long c, long d, long e, long f);

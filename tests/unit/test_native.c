@@ -12,7 +12,9 @@
 #include "native/elf.h"
 #include "native/handlers.h"
 #include "native/memory.h"
+#include "base/os.h"
 #include "native/modules.h"
+#include "native/roots.h"
 #include "native/symtab.h"
 #include "native/threads.h"
 #include "native/unwind.h"
@@ -290,6 +292,58 @@ static void a_child_walks_the_list(void)
 	CHECK(!modules_get(id)->loaded && modules_get(0)->loaded);
 }
 
+static const struct root_span *span_of(const struct roots *roots, const void *address)
+{
+	for (uint32_t i = 0; i < roots->count; i++)
+		if ((uintptr_t)address - roots->spans[i].start < roots->spans[i].end - roots->spans[i].start)
+			return &roots->spans[i];
+	return NULL;
+}
+
+static uint64_t visited;
+
+static void add_up(void *unused, uintptr_t start, uintptr_t end)
+{
+	(void)unused;
+	visited += end - start;
+}
+
+static void roots_are_what_may_hold_a_pointer(void)
+{
+	static int data;
+	static const int constant = 1;
+	enum { LARGE = 64 << 20 };
+	char here[64], *large, *own = os_map(8192), *unreadable, *block = malloc(100), *file;
+	uint32_t from = 0;
+	struct roots roots;
+
+	large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unreadable = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(own && block && large != MAP_FAILED && unreadable != MAP_FAILED);
+	CHECK(madvise(large, LARGE, MADV_NOHUGEPAGE) == 0);
+	large[0] = large[LARGE / 2] = 1;
+	CHECK(roots_read(&roots, (uintptr_t)here) == 0);
+	CHECK(span_of(&roots, here) && span_of(&roots, here)->start == ((uintptr_t)here & ~(uintptr_t)7));
+	CHECK(span_of(&roots, &data) && span_of(&roots, large) && span_of(&roots, block));
+	CHECK(span_of(&roots, block)->kind == ROOT_HEAP);
+	CHECK(span_of(&roots, stdout) && span_of(&roots, stdout)->kind == ROOT_LIBC);
+	CHECK(!span_of(&roots, own) && !span_of(&roots, unreadable) && !span_of(&roots, &constant));
+	CHECK(roots_readable(&roots, (uintptr_t)large, (uintptr_t)large + LARGE, &from));
+	CHECK(!roots_readable(&roots, (uintptr_t)unreadable, (uintptr_t)unreadable + 1, &(uint32_t){ 0 }));
+	/* Of a reservation the pages that are there; where some may be in swap space, all. */
+	roots_visit(&roots, span_of(&roots, large), (uintptr_t)large, (uintptr_t)large + LARGE, add_up, NULL);
+	CHECK(visited == (roots.swapped ? LARGE : 2 * MEMORY_PAGE));
+	file = (char *)&data;
+	visited = 0;
+	roots_visit(&roots, span_of(&roots, file), (uintptr_t)file, (uintptr_t)file + 4, add_up, NULL);
+	CHECK(visited == 4);
+	roots_finish(&roots);
+	os_unmap(own, 8192);
+	munmap(large, LARGE);
+	munmap(unreadable, 8192);
+	free(block);
+}
+
 int main(int argc, char **argv)
 {
 	CHECK(argc == 3);
@@ -297,6 +351,7 @@ int main(int argc, char **argv)
 	plugin_with_hole = argv[2];
 	memory_is_asked_for_not_tried();
 	threads_are_counted();
+	roots_are_what_may_hold_a_pointer();
 	modules_init();
 	unwind_init();
 	modules_are_what_the_loader_says();
