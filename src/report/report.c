@@ -39,6 +39,7 @@ static const char *analyse(struct material *material, struct analysis *analysis)
 	}
 	if (result == 0) {
 		place_objects(material);
+		find_beneath(material);
 		return NULL;
 	}
 	material->analysis = NULL;
@@ -79,6 +80,15 @@ static int publish(struct material *material)
 	return result < 0 ? result : closed < 0 ? closed : 1;
 }
 
+/* Where a pointer may lie. Before the copy's own heap grows; the caller's registers lie above this frame. */
+static __attribute__((noinline)) const struct roots *look_around(const struct report_request *request)
+{
+	static struct roots roots;
+	if (options.alloc != ALLOC_ALL || options.sample || request->ledger_only || registrations_count() == 0)
+		return NULL;
+	return roots_read(&roots, (uintptr_t)__builtin_frame_address(0)) == 0 ? &roots : NULL;
+}
+
 int report_make(const struct report_request *request)
 {
 	struct analysis analysis = {0};
@@ -86,6 +96,8 @@ int report_make(const struct report_request *request)
 	struct allocations allocations = {0};
 	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
 	bool python = request->with_python && !attach_problem();
+	__builtin_unwind_init();
+	material.roots = look_around(request);
 	ledger_thaw();
 	look_at_blocks(&material, &allocations);
 	if (python && interpreters_count() == 0)

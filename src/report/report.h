@@ -10,6 +10,7 @@ struct report_request {
 	uint32_t sequence;                /* of this snapshot in the process, from 1 */
 	int32_t pid, ppid;                /* of the host: the copy has a pid of its own */
 	bool in_place;                    /* isolation */
+	bool alone;                       /* the host had no other thread */
 	bool with_python;                 /* this thread holds the GIL of a live interpreter */
 	bool ledger_only;                 /* no heap: the second try after the first copy died */
 	const char *reason;               /* why incomplete, or NULL */

@@ -130,7 +130,7 @@ json_t *write_summary(const struct material *material)
 	json_t *object = json_object(), *counts = json_object(), *blocks = json_object();
 	json_set(object, "registrations", json_number(registrations_count()));
 	json_t *fork_only = amount(material, analysis ? &analysis->fork_only : NULL);
-	json_set(fork_only, "native_bytes", json_null());
+	json_set(fork_only, "native_bytes", material->beneath ? json_number(material->beneath->fork_only) : json_null());
 	json_set(object, "fork_only", fork_only);
 	json_set(object, "joint", amount(material, analysis ? &analysis->joint : NULL));
 	json_set(blocks, "fork_only", json_null());

@@ -6,6 +6,7 @@
 
 #include "report/allocations.h"
 #include "report/analysis.h"
+#include "report/beneath.h"
 #include "report/findings.h"
 #include "report/report.h"
 
@@ -23,6 +24,9 @@ struct material {
 	uint64_t objects_dropped;
 	struct allocations *allocations; /* NULL where the blocks were not looked at */
 	const char *allocations_problem; /* why not, or NULL */
+	const struct roots *roots;      /* the process's memory outside the heap; NULL where it was not asked for */
+	const struct beneath *beneath;        /* NULL where native memory was not looked at */
+	const char *beneath_problem;    /* why not, or NULL */
 	uint32_t next_registration;     /* the heap's registration that the next ledger entry may be */
 };
 
@@ -42,6 +46,13 @@ struct listed {
 int choose_objects(struct material *material);
 /* place_objects - of the listed objects: where they were allocated, what they occupy. Before anything is named, too. */
 void place_objects(struct material *material);
+/* find_beneath - the native memory under all that is fork-only or joint. After choose_objects, and
+ * before anything is named. */
+void find_beneath(struct material *material);
+/* write_beneath - bytes under @node (beneath_of); null where they are not known. */
+json_t *write_beneath(const struct material *material, uint32_t node, bool plumbing);
+/* blocks_lacking - NULL if each live block has a record, else why not. */
+const char *blocks_lacking(const struct material *material);
 /* object_id - null for a node that is not listed. */
 json_t *object_id(const struct material *material, uint32_t node);
 

@@ -89,20 +89,25 @@ static const char *left_out(void)
 	return text;
 }
 
-static struct capability blocks(const struct material *material)
+const char *blocks_lacking(const struct material *material)
 {
 	static char text[96];
 	bool none;
 	if (no_blocks(material))
-		return have(no_blocks(material));
+		return no_blocks(material);
 	if (left_out())
-		return lack(left_out());
+		return left_out();
 	if (blocks_state(&none))
-		return lack(blocks_state(&none));
+		return blocks_state(&none);
 	if (blocks_lost() == 0)
-		return have(NULL);
+		return NULL;
 	snprintf(text, sizeof text, "%" PRIu64 " blocks could not be recorded", blocks_lost());
-	return lack(text);
+	return text;
+}
+
+static struct capability blocks(const struct material *material)
+{
+	return no_blocks(material) ? have(no_blocks(material)) : lack(blocks_lacking(material));
 }
 
 /* What holds for all stacks of allocations. */
@@ -141,9 +146,23 @@ static struct capability objects_stacks(const struct material *material)
 	return lack(options.sample ? left_out() : cut_stacks());
 }
 
+/* Python's part of it; what fork handlers in C hold is not looked for. */
+static struct capability native_retention(const struct material *material)
+{
+	static const char later[] = "what native fork handlers hold is not looked for by this version";
+	static char text[160];
+	if (!python_present())
+		return have(later);
+	if (!material->beneath)
+		return have(material->beneath_problem ? material->beneath_problem
+						      : python_retention(material).reason);
+	snprintf(text, sizeof text, "%s%s", later,
+		 material->request->alone ? "" : "; registers of other threads are missing (their stacks are taken whole)");
+	return lack(text);
+}
+
 json_t *write_capabilities(const struct material *material)
 {
-	static const char later[] = "not recorded by this version";
 #define CAPABILITY_NAME(identifier, name) name,
 	static const char *const names[] = {FORKHELD_CAPABILITIES(CAPABILITY_NAME)};
 	struct capability states[] = {
@@ -154,7 +173,7 @@ json_t *write_capabilities(const struct material *material)
 		blocks(material),
 		blocks_stacks(material),
 		objects_stacks(material),
-		have(later),
+		native_retention(material),
 		isolation(material),
 	};
 	json_t *list = json_array();

@@ -7,6 +7,7 @@
 #include "forkheld/report.h"
 #include "ledger/traces.h"
 #include "python/describe.h"
+#include "python/objects.h"
 #include "report/holders.h"
 #include "report/json.h"
 #include "report/write.h"
@@ -113,6 +114,29 @@ int choose_objects(struct material *material)
 	return result;
 }
 
+void find_beneath(struct material *material)
+{
+	static struct beneath beneath;
+	const struct analysis *analysis = material->analysis;
+	material->beneath_problem = blocks_lacking(material) ? blocks_lacking(material) : objects_state();
+	if (material->beneath_problem)
+		return;
+	if (!material->roots && analysis->heap.registration_count)
+		material->beneath_problem = "the list of this process's mappings could not be read";
+	/* Not of what is in use: clean programs have owners too, and need not wait for this. */
+	else if (analysis->heap.registration_count &&
+		 beneath_find(&beneath, analysis, material->roots, analysis->candidates) < 0)
+		material->beneath_problem = "the native memory under Python's objects was not found: out of memory";
+	else
+		material->beneath = &beneath;
+}
+
+json_t *write_beneath(const struct material *material, uint32_t node, bool plumbing)
+{
+	return material->beneath ? json_number(beneath_of(material->beneath, material->analysis, node, plumbing))
+				 : json_null();
+}
+
 json_t *object_id(const struct material *material, uint32_t node)
 {
 	uint32_t id = material->ids ? material->ids[node] : 0;
@@ -164,7 +188,8 @@ json_t *write_object(void *material_pointer, uint32_t id)
 	json_set(object, "bytes", json_number(heap_size(&analysis->heap, listed->node)));
 	json_set(object, "retained_bytes", json_number(listed->retained_bytes));
 	json_set(object, "retained_objects", json_number(listed->retained_objects));
-	json_set(object, "native_bytes", json_null());
+	json_set(object, "native_bytes", analysis->candidates[listed->node] ? write_beneath(material, listed->node, true)
+							      : json_null());
 	json_set(object, "verdict", json_string(verdict_name(analysis, owner, listed->node)));
 	set_origin(object, material, listed);
 	json_set(object, "registrations", registration_ids(analysis, owner));

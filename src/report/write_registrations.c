@@ -144,12 +144,14 @@ static json_t *frees_object(struct material *material, const struct registration
 	struct freed freed = {0};
 	if (!found && record->kind == REGISTRATION_PYTHON && record->removed == REMOVED_NOT)
 		return json_null();
+	uint32_t node = found ? (uint32_t)(found - material->analysis->heap.registrations) : NODE_NONE;
 	if (found)
-		freed = analysis_frees(material->analysis, (uint32_t)(found - material->analysis->heap.registrations));
+		freed = analysis_frees(material->analysis, node);
 	json_t *object = json_object();
 	json_set(object, "objects", json_number(freed.objects));
 	json_set(object, "bytes", json_number(freed.bytes));
-	json_set(object, "native_bytes", json_null());
+	json_set(object, "native_bytes", found ? write_beneath(material, node, false) :
+					 record->kind == REGISTRATION_PYTHON ? json_integer(0) : json_null());
 	return object;
 }
 

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "ledger/registrations.h"
 #include "native/modules.h"
+#include "native/threads.h"
 #include "python/attach.h"
 #include "python/objects.h"
 #include "report/file.h"
@@ -183,6 +184,7 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token)
 		.sequence = ++state.sequence,
 		.pid = state.pid,
 		.ppid = (int32_t)os_call(SYS_getppid, 0, 0, 0, 0, 0, 0),
+		.alone = threads_alone(),
 		.with_python = with_python,
 		.reason = python_reason(with_python),
 		.findings_only = options.report == REPORT_FINDINGS && trigger != TRIGGER_API,

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buffers.h - memory of CPython's own types in which only references to Python objects lie, if any: the graph has them
+ * all, and what else is there is left from earlier uses. For the frozen copy. */
+#ifndef PYTHON_BUFFERS_H
+#define PYTHON_BUFFERS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "python/capi.h"
+
+#define BUFFERS_TABLES 4u
+
+/* buffers_plain - is @object itself such memory: a list, dict, set, tuple, text or number, but of no subclass? */
+bool buffers_plain(const pyobject *object);
+
+/* buffers_tables - addresses within further blocks of that kind: a list's items, a dict's keys and values, a set's
+ * table, also of their subclasses; the attributes of an instance. Some may be no block's. Return: how many. */
+unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES]);
+
+/* buffers_end - where @object ends if all of its type are as long, else 0. buffers_least_end - the part that its
+ * type knows of: for an object without a record, one from before records were made, or nobody's heap. */
+uintptr_t buffers_end(const pyobject *object);
+uintptr_t buffers_least_end(const pyobject *object);
+
+#endif

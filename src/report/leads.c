@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/leads.h"
+
+#include "ledger/blocks.h"
+#include "ledger/blocks_fast.h"
+#include "python/buffers.h"
+#include "python/objects.h"
+#include "report/origin.h"
+
+#define WORD sizeof(uintptr_t)
+#define REACH 65536u      /* how far before an address a block is looked for */
+#define HEAD_MOST 32u     /* bytes of a block before its object */
+
+static bool in_heap(const struct roots *roots, uintptr_t address)
+{
+	uint32_t low = 0, high = roots->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (roots->spans[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < roots->count && roots->spans[low].start <= address &&
+	       (roots->spans[low].kind == ROOT_MEMORY || roots->spans[low].kind == ROOT_HEAP);
+}
+
+static bool holds_object(const struct heap *heap, uintptr_t block)
+{
+	for (uintptr_t head = 0; head <= HEAD_MOST; head += 16) {
+		uint32_t node = heap_node(heap, (const pyobject *)(block + head));
+		if (node != NODE_NONE && objects_block(heap->objects[node]) == block)
+			return true;
+	}
+	return false;
+}
+
+static bool leads(const struct heap *heap, const struct roots *roots, uintptr_t word, const uintptr_t *tables,
+		  unsigned count)
+{
+	if (word < 4096 || word >> 47 || !in_heap(roots, word))
+		return false;
+	if (!blocks_page(word))
+		return true;  /* the middle of a large block, or nobody's */
+	uintptr_t block = blocks_at_or_before(word, REACH);
+	if (!block || holds_object(heap, block))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		if (word == tables[i] || blocks_at_or_before(tables[i], REACH) == block)
+			return false;
+	return true;
+}
+
+static bool object_leads(const struct heap *heap, const struct roots *roots, const pyobject *object)
+{
+	uintptr_t tables[BUFFERS_TABLES], block = objects_block(object);
+	unsigned count = buffers_tables(object, tables);
+	uintptr_t end = block ? block + origin_block_size(block, true) : buffers_least_end(object);
+	for (uintptr_t at = block ? block : (uintptr_t)object; at + WORD <= end; at += WORD)
+		if (leads(heap, roots, *(const uintptr_t *)at, tables, count))
+			return true;
+	return false;
+}
+
+bool leads_find(const struct analysis *analysis, const struct roots *roots, const uint8_t *wanted)
+{
+	const struct heap *heap = &analysis->heap;
+	for (uint32_t i = heap->registration_count; i < heap->count; i++)
+		if (wanted[i] && !buffers_plain(heap->objects[i]) && object_leads(heap, roots, heap->objects[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scan.h - all memory outside of what is asked about, once: blocks, and what is nobody's block. In the frozen copy. */
+#ifndef REPORT_SCAN_H
+#define REPORT_SCAN_H
+#include "native/roots.h"
+#include "retention/mark.h"
+
+/* scan_outside - mark_outside for each block that @outside says lies there, and for all of @roots that is no
+ * block. Free memory of an allocator is left out: what used to lie there still lies there. */
+void scan_outside(struct mark *mark, const struct roots *roots, bool (*outside)(void *context, uint32_t block),
+		  void *context);
+
+#endif

@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The native memory under Python objects that only fork handlers hold, against what malloc's blocks lose when they die.
+
+load common
+
+# beneath PYTHON [CASE...] - each line "case said freed". The snapshots are asked for by the fixture.
+beneath() {
+	preloaded FORKHELD_OPTIONS=report=findings "$1" "$FIXTURES/python/beneath.py" "${@:2}" | jq -r '@tsv'
+}
+
+@test "never more than is really freed, and nothing that ordinary memory leads to as well" {
+	local python case said freed wrong=0
+	for python in $(pythons); do
+		while read -r case said freed; do
+			echo "$python $case $said of $freed"
+			[ "$said" -le "$freed" ] || wrong=1
+			[ "$case" != shared ] || [ "$said" -eq 0 ] || wrong=1
+		done < <(beneath "$python")
+		drop_reports
+	done
+	[ $wrong -eq 0 ]
+}
+
+@test "what is found is nearly all of it" {
+	local python case said freed cases=0 found=0 all=0
+	for python in $(pythons); do
+		while read -r case said freed; do
+			echo "$python $case $said of $freed"
+			cases=$((cases + 1)) found=$((found + said)) all=$((all + freed))
+		done < <(beneath "$python" zlib_compressor zlib_many bz2 hash pointer)
+		drop_reports
+	done
+	[ $cases -gt 0 ]
+	# A word left over somewhere may speak against a block at random.
+	[ $((found * 4)) -ge $((all * 3)) ]
+}
+
+@test "bytes that a registration alone frees, a joint owner, and one in use" {
+	preloaded "$(newest_python)" - <<-'PYTHON'
+		import os, zlib
+		class Holder:
+		    every = []
+		    def __init__(self):
+		        self.compressor = zlib.compressobj()
+		    def child(self):
+		        pass
+		class Joint(Holder):
+		    def __init__(self):
+		        super().__init__()
+		        Joint.every.append(self)
+		class Used(Holder):
+		    pass
+		for make in Holder, Joint, Used:
+		    holder = make()
+		    os.register_at_fork(after_in_child=holder.child)
+		used = holder
+		del holder
+	PYTHON
+	assert_json '[.objects[] | select(.type == "Holder") | .native_bytes > 200000 and .verdict == "fork-only"] == [true]'
+	assert_json '[.objects[] | select(.type == "Joint") | .native_bytes > 200000 and .verdict == "joint"] == [true]'
+	assert_json '[.objects[] | select(.type == "Used") | .native_bytes, .verdict] == [null, "in-use"]'
+	assert_json '.summary.fork_only.native_bytes as $all | [.objects[] | select(.type == "Holder") | .native_bytes] == [$all]'
+	assert_json '[.registrations[] | .frees.native_bytes | select(. > 0)] | length == 1'
+	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial"'
+}
+
+@test "where blocks are not all recorded nothing is said, and why" {
+	local setting
+	for setting in alloc=off alloc=native alloc=python sample=4096; do
+		preloaded FORKHELD_OPTIONS=$setting "$(newest_python)" - <<-'PYTHON'
+			import os, zlib
+			class Holder:
+			    def __init__(self):
+			        self.compressor = zlib.compressobj()
+			    def child(self):
+			        pass
+			os.register_at_fork(after_in_child=Holder().child)
+		PYTHON
+		assert_json '[.objects[] | select(.type == "Holder") | .native_bytes] == [null]'
+		assert_json '.summary.fork_only.native_bytes == null'
+		assert_json '.capabilities[] | select(.name == "native.retention") | .state == "none" and (.reason | test("'${setting%%=*}'"))'
+		drop_reports
+	done
+}
+
+@test "other threads' registers are said to be missing" {
+	preloaded "$(newest_python)" - <<-'PYTHON'
+		import os, threading, zlib
+		class Holder:
+		    def __init__(self):
+		        self.compressor = zlib.compressobj()
+		    def child(self):
+		        pass
+		os.register_at_fork(after_in_child=Holder().child)
+		threading.Thread(target=threading.Event().wait, daemon=True).start()
+	PYTHON
+	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial" and (.reason | test("registers"))'
+	assert_json '[.objects[] | select(.type == "Holder") | .native_bytes >= 0] == [true]'
+}
