@@ -40,6 +40,7 @@ need_to_build() {
 	need pkg-config have pkg-config
 	need libjansson-dev have_c '#include <jansson.h>' -Wl,-Bstatic -ljansson -Wl,-Bdynamic
 	need libunwind-dev have_c '#include <libunwind.h>'
+	need libcapstone-dev have_c '#include <capstone/capstone.h>'
 	need libdw-dev have_c '#include <elfutils/libdwfl.h>' -ldw
 }
 

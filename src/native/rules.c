@@ -201,3 +201,10 @@ void rules_child(void)
 {
 	growing = 0;
 }
+
+bool rules_function(uintptr_t pc, struct cfi_image *image, uintptr_t *function, uintptr_t *size)
+{
+	struct rule rule;
+
+	return image_of(pc, image) && cfi_rule(image, pc, &rule, function, size);
+}

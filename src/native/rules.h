@@ -62,4 +62,8 @@ void rules_stop_at(uintptr_t function);
 /* rules_child - in the child of a fork: what another thread was at is undone. */
 void rules_child(void);
 
+/* rules_function - the function that holds @pc, by .eh_frame: its start and size, and the image that says so. Thread,
+ * signal: as rules_find. Return: false if none does. */
+bool rules_function(uintptr_t pc, struct cfi_image *image, uintptr_t *function, uintptr_t *size);
+
 #endif

@@ -149,3 +149,43 @@ const char *modules_symbol(uintptr_t address, bool file)
 
 	return id == MODULE_NONE ? NULL : modules_symbol_at(id, address - modules_get(id)->bias, file);
 }
+
+static bool find_object(const struct symbols *symbols, uint64_t offset, struct symbol_object *object)
+{
+	bool found = false;
+
+	for (size_t i = 1; i < symbols->count; i++) {
+		const ElfW(Sym) *symbol = &symbols->symbol[i];
+
+		if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT || symbol->st_shndx == SHN_UNDEF ||
+		    offset - symbol->st_value >= symbol->st_size || symbol->st_name >= symbols->texts_size)
+			continue;
+		/* The widest, if there are several. */
+		if (found && symbol->st_size <= object->size)
+			continue;
+		*object = (struct symbol_object){ symbol->st_value, symbol->st_size, symbols->texts + symbol->st_name };
+		found = true;
+	}
+	if (found)
+		object->name = strings_intern(object->name);
+	return found;
+}
+
+bool modules_object_at(uint32_t id, uint64_t offset, struct symbol_object *object, bool *exported)
+{
+	const struct module *module = modules_get(id);
+	struct symbols symbols;
+	struct symtab symtab;
+	bool found;
+
+	*exported = module->loaded && memory_readable((uintptr_t)module->headers) &&
+		    dynamic_symbols(module, &symbols) && find_object(&symbols, offset, object);
+	if (*exported)
+		return true;
+	if (!symtab_open(module, &symtab))
+		return false;
+	symbols = (struct symbols){ symtab.symbols, symtab.count, symtab.texts, symtab.texts_size };
+	found = find_object(&symbols, offset, object);
+	symtab_close(&symtab);
+	return found;
+}

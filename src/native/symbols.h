@@ -25,4 +25,13 @@ struct symbol_question {
  * true. */
 void modules_symbols_at(uint32_t module, struct symbol_question *questions, uint32_t count);
 
+/* The data object that holds a place: its extent and name (interned). */
+struct symbol_object {
+	uint64_t start, size;
+	const char *name;
+};
+/* modules_object_at - by the symbol tables in memory and in the file. @exported: other modules may refer to it by its
+ * name. Return: false if no table says. Frozen copy. */
+bool modules_object_at(uint32_t module, uint64_t offset, struct symbol_object *object, bool *exported);
+
 #endif

@@ -50,8 +50,8 @@ static __attribute__((noinline)) struct trail *acquire(const struct registers *a
 	if (!trail)
 		return NULL;
 	if (trail->busy) {
-		/* Interrupted in the midst of its work and left by a jump, if its frames are not there any more. Only of one
-		 * and the same stack can that be said. */
+		/* Interrupted in the midst of its work and left by a jump, if its frames are not there any more.
+		 * Only of one and the same stack can that be said. */
 		if (!extent_at_home(&trail->extent, at->sp) || !extent_at_home(&trail->extent, trail->busy) ||
 		    (at->sp < trail->busy && returns_to(trail->busy, trail->busy_ip)))
 			return NULL;

@@ -7,65 +7,29 @@
 
 #include "ledger/blocks.h"
 #include "ledger/blocks_fast.h"
-#include "ledger/traces.h"
 #include "python/buffers.h"
 #include "python/objects.h"
+#include "report/gather.h"
 #include "report/leads.h"
-#include "report/origin.h"
 #include "report/scan.h"
 #include "retention/mark.h"
 
 /* What a block is to this question. */
 enum role {
-	ROLE_NATIVE,   /* of the malloc family */
-	ROLE_BUFFER,   /* of CPython's allocators, but no object that is known: passed through, not counted */
-	ROLE_OBJECT,   /* an object lives there that is not asked about */
-	ROLE_SOURCE,   /* one that is */
-	ROLE_PLAIN,    /* nothing but references to Python objects and stale words behind them, or text, or digits */
+	ROLE_NATIVE = GATHER_NATIVE,
+	ROLE_BUFFER = GATHER_PYTHON,      /* but no object that is known: passed through, not counted */
+	ROLE_OBJECT = GATHER_UNREADABLE,  /* an object lives there that is not asked about */
+	ROLE_SOURCE,                      /* one that is */
+	ROLE_PLAIN,                       /* nothing but references to Python objects, text or digits */
 };
 
 struct search {
 	const struct analysis *analysis;
 	const struct roots *roots;
 	const uint8_t *wanted;
-	struct mark mark;
-	uint8_t *role;         /* [mark.count] */
-	uint32_t role_room, span;
-	uint8_t *python;       /* [leaves] KIND_... */
-	uint32_t leaves;
-	bool failed;
+	struct gathered gathered;
+	uint8_t *role;         /* [gathered.mark.count]: its kinds, refined */
 };
-enum { KIND_UNKNOWN, KIND_NATIVE, KIND_PYTHON };
-
-static bool is_python(struct search *search, uint32_t leaf)
-{
-	if (leaf >= search->leaves)
-		return false;
-	if (!search->python[leaf])
-		search->python[leaf] = origin_of(leaf).kind == TRACE_MALLOC ? KIND_NATIVE : KIND_PYTHON;
-	return search->python[leaf] == KIND_PYTHON;
-}
-
-/* A block part of which cannot be read, as with a guard page in it, is none that could be told about. */
-static bool add_block(void *search_pointer, uintptr_t address, uint32_t record)
-{
-	struct search *search = search_pointer;
-	bool python = is_python(search, BLOCK_TRACE(record));
-	size_t size = origin_block_size(address, python);
-	bool readable = roots_readable(search->roots, address, address + size, &search->span);
-	uint32_t index = mark_add(&search->mark, address, size, readable);
-	if (index != MARK_FREE && index >= search->role_room) {
-		uint32_t room = search->mark.room;
-		void *larger = realloc(search->role, room);
-		search->failed = !larger;
-		if (larger)
-			search->role = larger, search->role_room = room;
-	}
-	search->failed |= index == MARK_FREE;
-	if (!search->failed)
-		search->role[index] = !readable ? ROLE_OBJECT : python ? ROLE_BUFFER : ROLE_NATIVE;
-	return !search->failed;
-}
 
 /* The nearest node that dominates both; where there is none, a virtual root. NODE_VIRTUAL_ROOT is MARK_OUTSIDE. */
 static uint32_t join(void *search_pointer, uint32_t label, uint32_t other)
@@ -88,11 +52,11 @@ static uint32_t join(void *search_pointer, uint32_t label, uint32_t other)
 /* Return: the block's index, MARK_FREE if it is none that may get a role. */
 static uint32_t set_role(struct search *search, uintptr_t address, enum role role)
 {
-	uint32_t index = mark_find(&search->mark, address);
+	uint32_t index = mark_find(&search->gathered.mark, address);
 	if (index == MARK_FREE || search->role[index] != ROLE_BUFFER)
 		return MARK_FREE;
 	search->role[index] = role;
-	search->mark.judged[index] = false;
+	search->gathered.mark.judged[index] = false;
 	return index;
 }
 
@@ -115,7 +79,7 @@ static void assign(struct search *search)
 				 set_role(search, block, buffers_plain(object) ? ROLE_PLAIN :
 							 search->wanted[i] ? ROLE_SOURCE : ROLE_OBJECT);
 		if (index != MARK_FREE)
-			trim(&search->mark, index, object);
+			trim(&search->gathered.mark, index, object);
 		for (unsigned count = buffers_tables(object, tables); count-- > 0;)
 			set_role(search, tables[count], ROLE_PLAIN);
 	}
@@ -125,7 +89,7 @@ static void assign(struct search *search)
 static bool follow_sources(struct search *search)
 {
 	const struct heap *heap = &search->analysis->heap;
-	struct mark *mark = &search->mark;
+	struct mark *mark = &search->gathered.mark;
 	for (uint32_t i = heap->registration_count; i < heap->count; i++) {
 		if (!search->wanted[i])
 			continue;
@@ -153,7 +117,7 @@ static void exclude_unrecorded(struct search *search)
 		uintptr_t object = (uintptr_t)heap->objects[i];
 		if (!search->wanted[i] && !buffers_plain(heap->objects[i]) && !objects_block(heap->objects[i]) &&
 		    blocks_page(object))
-			mark_outside(&search->mark, object, buffers_least_end(heap->objects[i]), false);
+			mark_outside(&search->gathered.mark, object, buffers_least_end(heap->objects[i]), false);
 	}
 }
 
@@ -161,7 +125,7 @@ static bool is_outside(void *search_pointer, uint32_t block)
 {
 	const struct search *search = search_pointer;
 	return search->role[block] != ROLE_SOURCE && search->role[block] != ROLE_PLAIN &&
-	       search->mark.label[block] == MARK_FREE;
+	       search->gathered.mark.label[block] == MARK_FREE;
 }
 
 static int by_enter(const void *left, const void *right)
@@ -173,7 +137,7 @@ static int by_enter(const void *left, const void *right)
 static int share_out(struct beneath *beneath, const struct search *search)
 {
 	const struct analysis *analysis = search->analysis;
-	const struct mark *mark = &search->mark;
+	const struct mark *mark = &search->gathered.mark;
 	uint64_t before = 0, owned = 0;
 	uint32_t held = 0;
 	for (uint32_t i = 0; i < mark->count; i++)
@@ -208,12 +172,9 @@ static int share_out(struct beneath *beneath, const struct search *search)
 
 static int look(struct beneath *beneath, struct search *search)
 {
-	search->leaves = traces_count();
-	search->python = calloc(search->leaves + (size_t)1, 1);
-	if (!search->python)
-		return -ENOMEM;
-	blocks_each(add_block, search);
-	if (search->failed || mark_begin(&search->mark, join, search) < 0)
+	int result = gather_blocks(&search->gathered, search->roots, NULL);
+	search->role = search->gathered.kind;
+	if (result < 0 || mark_begin(&search->gathered.mark, join, search) < 0)
 		return -ENOMEM;
 	assign(search);
 	if (!follow_sources(search)) {
@@ -221,8 +182,8 @@ static int look(struct beneath *beneath, struct search *search)
 		return beneath->shares ? 0 : -ENOMEM;
 	}
 	exclude_unrecorded(search);
-	scan_outside(&search->mark, search->roots, is_outside, search);
-	mark_spread(&search->mark);
+	scan_outside(&search->gathered.mark, search->roots, is_outside, search);
+	mark_spread(&search->gathered.mark);
 	return share_out(beneath, search);
 }
 
@@ -234,8 +195,7 @@ int beneath_find(struct beneath *beneath, const struct analysis *analysis, const
 	if (!leads_find(analysis, roots, wanted))
 		return 0;
 	int result = look(beneath, &search);
-	mark_finish(&search.mark);
-	free(search.python), free(search.role);
+	gather_finish(&search.gathered);
 	return result;
 }
 

@@ -89,11 +89,14 @@ static int compare(const void *left, const void *right)
 	return strcmp(a->fingerprint, b->fingerprint);
 }
 
-int findings_make(struct findings *findings, struct analysis *analysis, struct path_search *search)
+int findings_make(struct findings *findings, struct analysis *analysis, struct path_search *search,
+		  const struct kept *kept)
 {
 	int result = analysis ? findings_python(findings, analysis, search) : 0;
 	if (result == 0)
 		result = findings_ledger(findings, analysis);
+	if (result == 0 && kept)
+		result = findings_native(findings, kept);
 	for (uint32_t i = 0; i < findings->count && result == 0; i++)
 		result = settle(&findings->list[i]);
 	if (findings->count)

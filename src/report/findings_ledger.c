@@ -41,8 +41,7 @@ static const char *site_name(const struct frame *site, const struct registration
 	return strings_intern(text);
 }
 
-/* The native handler in the words of a reader: symbol, else module. */
-static const char *handler_name(const struct registration *record)
+const char *findings_handler(const struct registration *record)
 {
 	char text[1024];
 	for (int phase = 0; phase < PHASES; phase++) {
@@ -69,7 +68,7 @@ static int repeated(struct findings *findings, const struct registration *record
 {
 	struct frame site = registration_site(record);
 	const char *name = site_name(&site, record);
-	const char *handler = found ? registration_callable(found) : handler_name(record);
+	const char *handler = found ? registration_callable(found) : findings_handler(record);
 	return name ? add(findings_group(findings, "FH004", "repeated-registration", FORKHELD_LEVEL_WARNING, NULL, name,
 					 handler), record)
 		    : 0;
@@ -78,7 +77,7 @@ static int repeated(struct findings *findings, const struct registration *record
 /* One rule that looks at a native registration alone. */
 static int single(struct findings *findings, const struct registration *record)
 {
-	const char *handler = record->kind == REGISTRATION_NATIVE ? handler_name(record) : NULL;
+	const char *handler = record->kind == REGISTRATION_NATIVE ? findings_handler(record) : NULL;
 	int result = 0;
 	if (handler && handler_dangling(record))
 		result = add(findings_group(findings, "FH006", "dangling-handler", FORKHELD_LEVEL_ERROR, NULL, handler, NULL),

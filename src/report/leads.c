@@ -35,15 +35,23 @@ static bool holds_object(const struct heap *heap, uintptr_t block)
 	return false;
 }
 
-static bool leads(const struct heap *heap, const struct roots *roots, uintptr_t word, const uintptr_t *tables,
-		  unsigned count)
+bool leads_word(const struct roots *roots, uintptr_t word)
 {
 	if (word < 4096 || word >> 47 || !in_heap(roots, word))
 		return false;
-	if (!blocks_page(word))
-		return true;  /* the middle of a large block, or nobody's */
-	uintptr_t block = blocks_at_or_before(word, REACH);
-	if (!block || holds_object(heap, block))
+	/* Else the middle of a large block, or nobody's. */
+	return !blocks_page(word) || blocks_at_or_before(word, REACH);
+}
+
+static bool leads(const struct heap *heap, const struct roots *roots, uintptr_t word, const uintptr_t *tables,
+		  unsigned count)
+{
+	if (!leads_word(roots, word))
+		return false;
+	uintptr_t block = blocks_page(word) ? blocks_at_or_before(word, REACH) : 0;
+	if (!block)
+		return true;
+	if (holds_object(heap, block))
 		return false;
 	for (unsigned i = 0; i < count; i++)
 		if (word == tables[i] || blocks_at_or_before(tables[i], REACH) == block)

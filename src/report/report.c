@@ -105,7 +105,8 @@ int report_make(const struct report_request *request)
 	bool collecting = python && interpreters_pause_gc();
 	material.retention_problem = analyse(&material, &analysis);
 	handlers_settle();
-	int result = findings_make(&findings, material.analysis, material.search);
+	find_kept(&material);
+	int result = findings_make(&findings, material.analysis, material.search, material.kept);
 	seen_note(&findings);
 	if (result == 0 && !(request->findings_only && findings.count == 0))
 		result = publish(&material);

@@ -77,6 +77,14 @@ static json_t *listed_objects(const struct material *material, const struct numb
 	return list;
 }
 
+static json_t *listed_blocks(const struct material *material, const struct numbers *blocks)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < blocks->count && blocks->items[i] < material->blocks_listed; i++)
+		json_push(list, json_id(blocks->items[i]));
+	return list;
+}
+
 json_t *write_site(const struct frame *site)
 {
 	if (!site->function && !site->file && site->module == MODULE_NONE)
@@ -103,7 +111,7 @@ static json_t *write_finding(void *material_pointer, uint32_t index)
 	json_set(object, "registrations", number_list(&finding->registrations));
 	json_set(object, "objects", listed_objects(material, &finding->objects));
 	json_set(object, "behind", listed_objects(material, &finding->behind));
-	json_set(object, "blocks", json_array());
+	json_set(object, "blocks", listed_blocks(material, &finding->blocks));
 	json_set(object, "count", json_number(finding->count));
 	json_set(object, "bytes", json_number(finding->bytes));
 	json_set(object, "freed_objects", json_number(finding->freed));
@@ -133,8 +141,9 @@ json_t *write_summary(const struct material *material)
 	json_set(fork_only, "native_bytes", material->beneath ? json_number(material->beneath->fork_only) : json_null());
 	json_set(object, "fork_only", fork_only);
 	json_set(object, "joint", amount(material, analysis ? &analysis->joint : NULL));
-	json_set(blocks, "fork_only", json_null());
-	json_set(blocks, "fork_only_bytes", json_null());
+	const struct kept *kept = material->kept;
+	json_set(blocks, "fork_only", kept ? json_number(kept->count) : json_null());
+	json_set(blocks, "fork_only_bytes", kept ? json_number(kept->bytes) : json_null());
 	const struct allocations *live = material->allocations;
 	json_set(blocks, "live", live ? json_number(live->native.count + live->python.count) : json_null());
 	json_set(blocks, "live_bytes", live ? json_number(live->native.bytes + live->python.bytes) : json_null());
@@ -169,7 +178,8 @@ static json_t *write_limits(const struct material *material)
 {
 	json_t *limits = json_object();
 	json_set(limits, "objects_dropped", json_number(material->objects_dropped));
-	json_set(limits, "blocks_dropped", json_integer(0));
+	json_set(limits, "blocks_dropped",
+		 json_number(material->kept ? material->kept->count - material->blocks_listed : 0));
 	json_set(limits, "registrations_dropped", json_number(registrations_dropped()));
 	return limits;
 }
@@ -190,7 +200,7 @@ int write_report(struct material *material, int fd)
 	names_frames();
 	json_out_array(out, "frames", frames_count(), write_frame, NULL);
 	json_out_array(out, "stacks", stacks_count(), write_stack, NULL);
-	json_out_member(out, "blocks", json_array());
+	json_out_array(out, "blocks", material->blocks_listed, write_block, material);
 	json_out_member(out, "forks", write_forks());
 	json_out_array(out, "findings", material->findings->count, write_finding, material);
 	json_out_member(out, "summary", write_summary(material));

@@ -8,6 +8,7 @@
 #include "report/analysis.h"
 #include "report/beneath.h"
 #include "report/findings.h"
+#include "report/kept.h"
 #include "report/report.h"
 
 /* Everything that a report is made of. analysis, search: NULL where the Python heap was not looked at. */
@@ -27,6 +28,9 @@ struct material {
 	const struct roots *roots;      /* the process's memory outside the heap; NULL where it was not asked for */
 	const struct beneath *beneath;        /* NULL where native memory was not looked at */
 	const char *beneath_problem;    /* why not, or NULL */
+	const struct kept *kept;        /* NULL where what native handlers hold was not looked for */
+	const char *kept_problem;       /* why not, or NULL */
+	uint32_t blocks_listed;
 	uint32_t next_registration;     /* the heap's registration that the next ledger entry may be */
 };
 
@@ -49,6 +53,8 @@ void place_objects(struct material *material);
 /* find_beneath - the native memory under all that is fork-only or joint. After choose_objects, and
  * before anything is named. */
 void find_beneath(struct material *material);
+/* find_kept - what native fork handlers hold. After what is native has its names, before findings. */
+void find_kept(struct material *material);
 /* write_beneath - bytes under @node (beneath_of); null where they are not known. */
 json_t *write_beneath(const struct material *material, uint32_t node, bool plumbing);
 /* blocks_lacking - NULL if each live block has a record, else why not. */
@@ -75,6 +81,7 @@ json_t *write_own_build_id(void);
 /* Elements, for json_out_array; @material: struct material. */
 json_t *write_registration(void *material, uint32_t index);
 json_t *write_object(void *material, uint32_t id);
+json_t *write_block(void *material, uint32_t index);
 
 /* write_report - all of it to @fd. Return: 0 or a negative errno. */
 int write_report(struct material *material, int fd);

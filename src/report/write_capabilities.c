@@ -146,19 +146,32 @@ static struct capability objects_stacks(const struct material *material)
 	return lack(options.sample ? left_out() : cut_stacks());
 }
 
-/* Python's part of it; what fork handlers in C hold is not looked for. */
+/* Whose code could not be followed, or NULL. */
+static const char *unread_code(const struct kept *kept)
+{
+	static char text[96];
+	if (!kept->slots.unread)
+		return NULL;
+	snprintf(text, sizeof text, "the code of %" PRIu32 " native fork handlers, or parts of it, could not be read",
+		 kept->slots.unread);
+	return text;
+}
+
+/* Of two worlds: what native fork handlers hold, and the native memory under Python objects. */
 static struct capability native_retention(const struct material *material)
 {
-	static const char later[] = "what native fork handlers hold is not looked for by this version";
-	static char text[160];
-	if (!python_present())
-		return have(later);
-	if (!material->beneath)
-		return have(material->beneath_problem ? material->beneath_problem
-						      : python_retention(material).reason);
-	snprintf(text, sizeof text, "%s%s", later,
-		 material->request->alone ? "" : "; registers of other threads are missing (their stacks are taken whole)");
-	return lack(text);
+	static char text[320];
+	bool python = python_present();
+	const char *beneath = !python || material->beneath ? NULL
+			      : material->beneath_problem ? material->beneath_problem : python_retention(material).reason;
+	const char *kept = material->kept ? unread_code(material->kept) : material->kept_problem;
+	const char *registers = material->request->alone ? NULL
+				: "registers of other threads are missing; their stacks are taken whole";
+	if (!material->kept && (!python || !material->beneath))
+		return have(kept ? kept : beneath);
+	snprintf(text, sizeof text, "%s%s%s%s%s", beneath ? beneath : "", beneath && (kept || registers) ? "; " : "",
+		 kept ? kept : "", kept && registers ? "; " : "", registers ? registers : "");
+	return lack(*text ? text : NULL);
 }
 
 json_t *write_capabilities(const struct material *material)

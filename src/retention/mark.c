@@ -104,7 +104,7 @@ uint32_t mark_find(const struct mark *mark, uintptr_t address)
 	return address - mark->start[low] < mark->size[low] ? low : MARK_FREE;
 }
 
-static void hold(struct mark *mark, uint32_t block, uint32_t label)
+void mark_hold(struct mark *mark, uint32_t block, uint32_t label)
 {
 	uint32_t before = mark->label[block];
 
@@ -136,7 +136,7 @@ void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t lab
 			continue;
 		block = mark_find(mark, word);
 		if (block != MARK_FREE && mark->judged[block])
-			hold(mark, block, label);
+			mark_hold(mark, block, label);
 	}
 }
 
@@ -163,7 +163,7 @@ void mark_outside(struct mark *mark, uintptr_t start, uintptr_t end, bool alloca
 			continue;
 		if (allocator && word == mark->start[block] + mark->size[block] - WORD)
 			continue;
-		hold(mark, block, MARK_OUTSIDE);
+		mark_hold(mark, block, MARK_OUTSIDE);
 	}
 }
 

@@ -46,9 +46,10 @@ int mark_begin(struct mark *mark, uint32_t (*join)(void *context, uint32_t label
 /* mark_find - index of the block that holds @address, or MARK_FREE. */
 uint32_t mark_find(const struct mark *mark, uintptr_t address);
 
-/* mark_source - the words of [start, end) hold what they lead to on account of @label. mark_spread - pass on what has
- * been given so far: after all sources, and after all outside. Iterative; a block is looked at again when its label
- * changes. */
+/* mark_hold - @block is held on account of @label: its words are another source. mark_source - the words of
+ * [start, end) hold what they lead to on account of @label. mark_spread - pass on what has been given so far:
+ * after all sources, and after all outside. Iterative; a block is looked at again when its label changes. */
+void mark_hold(struct mark *mark, uint32_t block, uint32_t label);
 void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label);
 void mark_spread(struct mark *mark);
 

@@ -60,11 +60,15 @@ quoted_includes() {
 	[ $wrong -eq 0 ]
 }
 
-@test "only native/unwind knows libunwind, only report knows jansson" {
+@test "only native/unwind knows libunwind, only native/decode capstone, only report jansson" {
 	run grep -rlE '#[[:space:]]*include[[:space:]]*<libunwind' "$SOURCE_ROOT/src"
 	local file
 	for file in "${lines[@]}"; do
 		[[ $file == */src/native/unwind*.[ch] ]]
+	done
+	run grep -rlE '#[[:space:]]*include[[:space:]]*<capstone' "$SOURCE_ROOT/src"
+	for file in "${lines[@]}"; do
+		[[ $file == */src/native/decode.c ]]
 	done
 	run grep -rlE '#[[:space:]]*include[[:space:]]*<jansson' "$SOURCE_ROOT/src"
 	for file in "${lines[@]}"; do

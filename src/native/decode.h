@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * decode.h - what a function's code refers to. Instructions are decoded by capstone, opened at run time and only in the
+ * frozen copy; here is its only user. x86-64.
+ */
+#ifndef NATIVE_DECODE_H
+#define NATIVE_DECODE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum reference_kind {
+	REFERENCE_DATA,     /* what stands at the target is read or written */
+	REFERENCE_ADDRESS,  /* the target's address is taken */
+	REFERENCE_CALL,     /* called, or jumped to */
+};
+
+struct reference {
+	enum reference_kind kind;
+	uintptr_t at, target;   /* address of the instruction; of what it refers to */
+};
+
+/* decode_open - Return: NULL if there is a decoder now, else why not: a literal. Another thread of the host's may
+ * have held the loader's lock when the copy was made: this gives up waiting for it. Once in a copy. */
+const char *decode_open(void);
+
+/* decode_function - each reference to an address that the code in [@start, @start + @size) states; what it computes is
+ * not seen. Before it: decode_open. Return: false if something there is no instruction. */
+bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
+		     void *argument);
+
+#endif

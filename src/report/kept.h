@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kept.h - the blocks that nothing leads to but the static data of native fork handlers (slots): if that data
+ * went, they would be lost. Runs in the frozen copy.
+ */
+#ifndef REPORT_KEPT_H
+#define REPORT_KEPT_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "native/roots.h"
+#include "native/slots.h"
+
+#define KEPT_READERS 4u  /* other users of a slot that are named */
+#define KEPT_SLOT UINT32_MAX
+
+struct kept_block {
+	uintptr_t start;
+	size_t size;
+	uint32_t slot;          /* index; the first of several */
+	uint32_t trace, stack;  /* of its record; after kept_name */
+	uint32_t holder;        /* index of the block that leads to it on a shortest path; KEPT_SLOT: the slot itself */
+	uint64_t offset;        /* of the pointer, in that one */
+};
+
+/* What there is to say of a slot that leads to blocks. */
+struct kept_slot {
+	uint64_t blocks, bytes;
+	uint32_t readers;                     /* others than handlers and what registered them; 0: strong */
+	const char *reader[KEPT_READERS];
+};
+
+struct kept {
+	struct slots slots;
+	struct kept_slot *of_slot;            /* [slots.count] */
+	struct kept_block *blocks;            /* by slot, then as the walk comes to them */
+	uint32_t count;
+	uint64_t bytes;
+};
+
+/* kept_find - Return: NULL, or why it could not be told: a literal. Given back with the copy's heap. */
+const char *kept_find(struct kept *kept, const struct roots *roots);
+
+/* kept_name - give the first @count blocks their stacks. */
+void kept_name(struct kept *kept, uint32_t count);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The blocks that fork handlers' static data alone keeps. */
+#include "base/options.h"
+#include "forkheld/report.h"
+#include "native/modules.h"
+#include "report/json.h"
+#include "report/write.h"
+
+void find_kept(struct material *material)
+{
+	static struct kept kept;
+	bool native = false;
+	for (uint32_t i = 0; i < registrations_count() && !native; i++)
+		native = registrations_get(i)->kind == REGISTRATION_NATIVE && registrations_get(i)->removed == REMOVED_NOT;
+	material->kept_problem = blocks_lacking(material);
+	if (!material->kept_problem && native) {
+		if (material->request->in_place)
+			material->kept_problem = "no copy of the process could be made";
+		else if (!material->roots)
+			material->kept_problem = "the list of this process's mappings could not be read";
+		else
+			material->kept_problem = kept_find(&kept, material->roots);
+	}
+	if (material->kept_problem)
+		return;
+	material->kept = &kept;
+	material->blocks_listed = kept.count < options.limit ? kept.count : (uint32_t)options.limit;
+	kept_name(&kept, material->blocks_listed);
+}
+
+static json_t *registration_ids(const struct slot *slot)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < slot->registration_count; i++)
+		json_push(list, json_id(slot->registrations[i]));
+	return list;
+}
+
+static json_t *slot_object(const struct kept *kept, uint32_t index)
+{
+	const struct slot *slot = &kept->slots.list[index];
+	const struct kept_slot *about = &kept->of_slot[index];
+	json_t *object = json_object(), *readers = json_array();
+	json_set(object, "module", json_id(slot->module));
+	json_set(object, "symbol", json_text(slot->symbol));
+	json_set(object, "offset", json_number(slot->start - modules_get(slot->module)->bias));
+	for (uint32_t i = 0; i < about->readers && i < KEPT_READERS; i++)
+		json_push(readers, json_text(about->reader[i]));
+	json_set(object, "readers", readers);
+	json_set(object, "readers_dropped",
+		 json_integer(about->readers > KEPT_READERS ? about->readers - KEPT_READERS : 0));
+	return object;
+}
+
+json_t *write_block(void *material_pointer, uint32_t index)
+{
+	const struct material *material = material_pointer;
+	const struct kept *kept = material->kept;
+	const struct kept_block *block = &kept->blocks[index];
+	json_t *object = json_object(), *holder = json_object();
+	json_set(object, "id", json_id(index));
+	json_set(object, "bytes", json_number(block->size));
+	json_set(object, "verdict", json_string(FORKHELD_FORK_ONLY));
+	json_set(object, "strength", json_string(kept->of_slot[block->slot].readers ? "weak" : "strong"));
+	json_set(object, "slot", slot_object(kept, block->slot));
+	json_set(object, "allocated", json_id(block->stack));
+	json_set(object, "registrations", registration_ids(&kept->slots.list[block->slot]));
+	json_set(holder, "block", json_id(block->holder));
+	json_set(holder, "offset", json_number(block->offset));
+	json_set(object, "holder", holder);
+	return object;
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# FH005: what the static data of C fork handlers alone keeps. tests/fixtures/native/registry.c says what its cases are.
+
+load common
+
+native=${BUILD_ROOT:-}/tests/fixtures/native
+
+# registry CASE [PROGRAM] - run it; its status must be what it is without the library.
+registry() {
+	drop_reports
+	local expected=0 status=0
+	plain "$native/${2:-registry}" "$1" || expected=$?
+	preloaded "$native/${2:-registry}" "$1" || status=$?
+	[ "$status" -eq "$expected" ]
+	if ! jq -e '.capabilities[] | select(.name == "native.retention") | .state == "full"' "$(report)" >/dev/null; then
+		[ "$(uname -m)" = x86_64 ] || skip_because "handlers' code is read on x86-64 only"
+		ldconfig -p | grep -q libcapstone || lacks "no libcapstone"
+		false
+	fi
+}
+
+# As compiled for debugging, optimised, and at a fixed address.
+programs=(registry registry_fast registry_fixed)
+
+@test "a list that only handler and registering code use: each of 100 blocks, and the right slot" {
+	local program
+	for program in "${programs[@]}"; do
+		registry lost "$program"
+		assert_json '[.findings[] | [.rule, .level, .count, .bytes, .registrations]] == [["FH005", "error", 100, 4000, [0]]]'
+		assert_json '[.blocks[] | [.bytes, .strength, .slot.symbol, .slot.readers, .registrations]] | unique
+			== [[40, "strong", "lost", [], [0]]]'
+		assert_json '.summary.blocks.fork_only == 100 and .summary.blocks.fork_only_bytes == 4000'
+		assert_json '[.blocks[].id] == [range(100)] and .findings[0].blocks == [range(100)]'
+	done
+}
+
+@test "the path to a block, and where it was allocated" {
+	registry lost registry_fast
+	# The list's head leads to the last one made; the link to the next stands at 24.
+	assert_json '.blocks[0].holder == {block: null, offset: 0}'
+	assert_json '[.blocks[1:][] | .holder.block == .id - 1 and .holder.offset == 24] | all'
+	assert_json '.blocks[0].allocated as $id | [.frames[.stacks[$id].frames[]].symbol]
+		| (.[0] | startswith("register_lost")) and index("main") > 0'
+	registry tree
+	assert_json '[.findings[] | [.level, .count, .bytes]] == [["error", 200, 104000]]'
+	assert_json '[.blocks[] | select(.bytes == 1000) | .holder.offset] | unique == [32]'
+}
+
+@test "pointers into the middle lead to a block as well" {
+	local program
+	for program in "${programs[@]}"; do
+		registry inner "$program"
+		assert_json '[.findings[] | [.rule, .level, .count]] == [["FH005", "error", 100]]'
+		assert_json '[.blocks[].slot.symbol] | unique == ["inner"]'
+	done
+}
+
+@test "ordinary code that reads the list, or calls what the handler calls, makes it a note and is named" {
+	local program
+	for program in "${programs[@]}"; do
+		registry read "$program"
+		assert_json '[.findings[] | [.rule, .level, .count]] == [["FH005", "note", 100]]'
+		assert_json '[.blocks[] | [.strength, .slot.symbol, .slot.readers]] | unique == [["weak", "shared", ["read_shared"]]]'
+		registry called "$program"
+		assert_json '[.findings[] | [.rule, .level, .count]] == [["FH005", "note", 100]]'
+		assert_json '[.blocks[] | [.strength, .slot.symbol, .slot.readers]] | unique == [["weak", "walked", ["main"]]]'
+	done
+}
+
+@test "what the program knows of otherwise is not found, nor what has been freed" {
+	local program case
+	for program in "${programs[@]}"; do
+		for case in named told empty; do
+			registry $case "$program"
+			assert_json '.findings == [] and .blocks == [] and .summary.blocks.fork_only == 0'
+		done
+	done
+}
+
+@test "without symbols nobody can tell whose a slot is: a note" {
+	command -v strip >/dev/null || lacks "no strip"
+	strip -o stripped "$native/registry_fast"
+	preloaded ./stripped lost
+	assert_json '[.findings[] | [.rule, .level, .count]] == [["FH005", "note", 100]]'
+	assert_json '[.blocks[] | .slot | [.symbol, .readers]] | unique == [[null, [null]]]'
+}
+
+@test "the limit of the list, and what is read of it" {
+	preloaded FORKHELD_OPTIONS=limit=10 "$native/registry" lost
+	assert_json '(.blocks | length) == 10 and .limits.blocks_dropped == 90 and .findings[0].count == 100'
+	assert_json '.findings[0].blocks == [range(10)]'
+	forkheld show "$(report)"
+	[ "$status" -eq 0 ]
+	[[ $output == *"FH005 fork-only-block"*"100 blocks"*"lost in registry"* ]]
+	forkheld check "$(report)"
+	[ "$status" -eq 1 ]
+}
+
+@test "a thunk's code is not read, and that is said" {
+	local python
+	python=$(newest_python)
+	[ -n "$python" ] || lacks "no Python"
+	preloaded "$python" "$FIXTURES/native/thunks.py"
+	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial" and (.reason | test("could not be read"))'
+	assert_json '[.findings[] | select(.rule == "FH005")] == []'
+}
+
+@test "stock programs with handlers: nothing to find" {
+	local tried=0
+	stock() {
+		command -v "$1" >/dev/null || return 0
+		tried=$((tried + 1))
+		drop_reports
+		preloaded FORKHELD_OPTIONS=report=always "$@" >out 2>&1 </dev/null || { cat out; return 1; }
+		local each
+		while read -r each; do
+			assert_json '[.findings[] | select(.level == "error")] == []' "$each"
+		done < <(reports)
+	}
+	stock gnutls-cli --list
+	stock p11-kit list-modules
+	stock git --version
+	stock perl -e 'print 1'
+	stock systemctl --version
+	stock node -e 'console.log(1)'
+	stock redis-server --version
+	[ $tried -gt 0 ] || lacks "none of the programs"
+}
