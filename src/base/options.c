@@ -122,11 +122,11 @@ static bool allocations(const char *text, size_t length)
 
 enum option_key {
 	KEY_REPORT, KEY_FLOOR, KEY_LIMIT, KEY_REPEAT, KEY_TIMEOUT, KEY_MEMORY, KEY_ARGV, KEY_ADDRESSES,
-	KEY_ALLOC, KEY_FRAMES, KEY_SAMPLE, KEY_SITES, KEYS
+	KEY_ALLOC, KEY_FRAMES, KEY_SAMPLE, KEY_SITES, KEY_LEAKS, KEYS
 };
 static const char *const keys[KEYS] = {
 	"report", "floor", "limit", "repeat", "timeout", "memory", "argv", "addresses", "alloc", "frames",
-	"sample", "sites"
+	"sample", "sites", "leaks"
 };
 
 static bool assign(enum option_key key, const char *text, size_t length)
@@ -156,6 +156,8 @@ static bool assign(enum option_key key, const char *text, size_t length)
 		return number(text, length, 0, INT64_MAX, true, &options.sample);
 	case KEY_SITES:
 		return number(text, length, 0, INT64_MAX, false, &options.sites);
+	case KEY_LEAKS:
+		return flag(text, length, &options.leaks);
 	default:
 		return false;
 	}

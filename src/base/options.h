@@ -23,6 +23,7 @@ struct options {
 	uint64_t frames;            /* of an allocation's stack, innermost (1 to 64, default 64) */
 	uint64_t sample;            /* bytes between two allocations that are recorded; 0: each is */
 	uint64_t sites;             /* allocation sites listed, most bytes first (100) */
+	bool leaks;                 /* list the blocks that nothing leads to */
 	bool addresses;             /* add "address" to objects: for tests, it is host data */
 };
 

@@ -98,9 +98,9 @@ static bool follow_sources(struct search *search)
 		uintptr_t block = objects_block(heap->objects[i]);
 		uint32_t index = block ? mark_find(mark, block) : MARK_FREE;
 		if (index != MARK_FREE)
-			mark_source(mark, mark->start[index], mark->start[index] + mark->size[index], i);
+			mark_source(mark, mark->start[index], mark->start[index] + mark->size[index], i, false);
 		else
-			mark_source(mark, (uintptr_t)heap->objects[i], buffers_least_end(heap->objects[i]), i);
+			mark_source(mark, (uintptr_t)heap->objects[i], buffers_least_end(heap->objects[i]), i, false);
 	}
 	mark_spread(mark);
 	for (uint32_t i = 0; i < mark->count; i++)
@@ -182,7 +182,7 @@ static int look(struct beneath *beneath, struct search *search)
 		return beneath->shares ? 0 : -ENOMEM;
 	}
 	exclude_unrecorded(search);
-	scan_outside(&search->gathered.mark, search->roots, is_outside, search);
+	scan_memory(&search->gathered.mark, search->roots, MARK_OUTSIDE, is_outside, search);
 	mark_spread(&search->gathered.mark);
 	return share_out(beneath, search);
 }

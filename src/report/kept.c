@@ -120,7 +120,7 @@ static int look(struct kept *kept, struct gathered *gathered, const struct roots
 		result = mark_begin(mark, join, NULL);
 	if (result < 0 || !follow_slots(gathered, &kept->slots))
 		return result;
-	scan_outside(mark, roots, is_outside, gathered);
+	scan_memory(mark, roots, MARK_OUTSIDE, is_outside, gathered);
 	mark_spread(mark);
 	result = list_blocks(kept, gathered);
 	for (uint32_t i = 0; i < kept->slots.count && result == 0; i++)

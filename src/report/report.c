@@ -84,7 +84,8 @@ static int publish(struct material *material)
 static __attribute__((noinline)) const struct roots *look_around(const struct report_request *request)
 {
 	static struct roots roots;
-	if (options.alloc != ALLOC_ALL || options.sample || request->ledger_only || registrations_count() == 0)
+	if (options.alloc != ALLOC_ALL || options.sample || request->ledger_only ||
+	    (registrations_count() == 0 && !options.leaks))
 		return NULL;
 	return roots_read(&roots, (uintptr_t)__builtin_frame_address(0)) == 0 ? &roots : NULL;
 }
@@ -106,6 +107,7 @@ int report_make(const struct report_request *request)
 	material.retention_problem = analyse(&material, &analysis);
 	handlers_settle();
 	find_kept(&material);
+	find_leaks(&material);
 	int result = findings_make(&findings, material.analysis, material.search, material.kept);
 	seen_note(&findings);
 	if (result == 0 && !(request->findings_only && findings.count == 0))

@@ -16,12 +16,17 @@ struct scan {
 	struct mark *mark;
 	const struct roots *roots;
 	const struct root_span *span;
+	uint32_t label;
 };
 
 static void visit(void *scan_pointer, uintptr_t start, uintptr_t end)
 {
 	const struct scan *scan = scan_pointer;
-	mark_outside(scan->mark, start, end, scan->span->kind == ROOT_LIBC);
+	bool allocator = scan->span->kind == ROOT_LIBC;
+	if (scan->label == MARK_OUTSIDE)
+		mark_outside(scan->mark, start, end, allocator);
+	else
+		mark_source(scan->mark, start, end, scan->label, allocator);
 }
 
 static void visit_range(struct scan *scan, uintptr_t start, uintptr_t end)
@@ -48,10 +53,10 @@ static void visit_gap(struct scan *scan, uintptr_t start, uintptr_t end, bool lo
 	visit_range(scan, run, end);
 }
 
-void scan_outside(struct mark *mark, const struct roots *roots, bool (*outside)(void *context, uint32_t block),
-		  void *context)
+void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
+		 bool (*wanted)(void *context, uint32_t block), void *context)
 {
-	struct scan scan = {.mark = mark, .roots = roots};
+	struct scan scan = {.mark = mark, .roots = roots, .label = label};
 	uint32_t block = 0;
 	for (uint32_t i = 0; i < roots->count; i++) {
 		uintptr_t at = roots->spans[i].start, end = roots->spans[i].end;
@@ -63,7 +68,7 @@ void scan_outside(struct mark *mark, const struct roots *roots, bool (*outside)(
 			uintptr_t from = mark->start[block] > at ? mark->start[block] : at;
 			uintptr_t to = mark->start[block] + mark->size[block];
 			visit_gap(&scan, at, from, low, true);
-			if (outside(context, block))
+			if (wanted(context, block))
 				visit_range(&scan, from, to < end ? to : end);
 			at = to < end ? to : end;
 			low = true;

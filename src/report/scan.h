@@ -5,9 +5,9 @@
 #include "native/roots.h"
 #include "retention/mark.h"
 
-/* scan_outside - mark_outside for each block that @outside says lies there, and for all of @roots that is no
- * block. Free memory of an allocator is left out: what used to lie there still lies there. */
-void scan_outside(struct mark *mark, const struct roots *roots, bool (*outside)(void *context, uint32_t block),
-		  void *context);
+/* scan_memory - mark_source with @label (MARK_OUTSIDE: mark_outside) for each block that @wanted says, and for all of
+ * @roots that is no block. Free memory of an allocator is left out: what used to lie there still lies there. */
+void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
+		 bool (*wanted)(void *context, uint32_t block), void *context);
 
 #endif

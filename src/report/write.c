@@ -201,6 +201,7 @@ int write_report(struct material *material, int fd)
 	json_out_array(out, "frames", frames_count(), write_frame, NULL);
 	json_out_array(out, "stacks", stacks_count(), write_stack, NULL);
 	json_out_array(out, "blocks", material->blocks_listed, write_block, material);
+	json_out_member(out, "unreachable", write_leaks(material));
 	json_out_member(out, "forks", write_forks());
 	json_out_array(out, "findings", material->findings->count, write_finding, material);
 	json_out_member(out, "summary", write_summary(material));

@@ -9,6 +9,7 @@
 #include "report/beneath.h"
 #include "report/findings.h"
 #include "report/kept.h"
+#include "report/leaks.h"
 #include "report/report.h"
 
 /* Everything that a report is made of. analysis, search: NULL where the Python heap was not looked at. */
@@ -31,6 +32,7 @@ struct material {
 	const struct kept *kept;        /* NULL where what native handlers hold was not looked for */
 	const char *kept_problem;       /* why not, or NULL */
 	uint32_t blocks_listed;
+	const struct leaks *leaks;      /* NULL where they were not asked for, or cannot be told */
 	uint32_t next_registration;     /* the heap's registration that the next ledger entry may be */
 };
 
@@ -55,6 +57,9 @@ void place_objects(struct material *material);
 void find_beneath(struct material *material);
 /* find_kept - what native fork handlers hold. After what is native has its names, before findings. */
 void find_kept(struct material *material);
+/* find_leaks - with the option leaks: the blocks that nothing leads to. Before frames are named. */
+void find_leaks(struct material *material);
+json_t *write_leaks(const struct material *material);
 /* write_beneath - bytes under @node (beneath_of); null where they are not known. */
 json_t *write_beneath(const struct material *material, uint32_t node, bool plumbing);
 /* blocks_lacking - NULL if each live block has a record, else why not. */

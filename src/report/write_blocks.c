@@ -28,6 +28,36 @@ void find_kept(struct material *material)
 	kept_name(&kept, material->blocks_listed);
 }
 
+void find_leaks(struct material *material)
+{
+	static struct leaks leaks;
+	if (!options.leaks)
+		return;
+	if (!blocks_lacking(material) && material->roots && leaks_find(&leaks, material->roots) == 0)
+		material->leaks = &leaks;
+}
+
+json_t *write_leaks(const struct material *material)
+{
+	const struct leaks *leaks = material->leaks;
+	if (!leaks)
+		return json_null();
+	uint64_t listed = leaks->site_count < options.sites ? leaks->site_count : options.sites;
+	json_t *object = json_object(), *sites = json_array();
+	json_set(object, "count", json_number(leaks->count));
+	json_set(object, "bytes", json_number(leaks->bytes));
+	for (uint64_t i = 0; i < listed; i++) {
+		json_t *site = json_object();
+		json_set(site, "stack", json_id(leaks->sites[i].stack));
+		json_set(site, "count", json_number(leaks->sites[i].count));
+		json_set(site, "bytes", json_number(leaks->sites[i].bytes));
+		json_push(sites, site);
+	}
+	json_set(object, "sites", sites);
+	json_set(object, "sites_dropped", json_number(leaks->site_count - listed));
+	return object;
+}
+
 static json_t *registration_ids(const struct slot *slot)
 {
 	json_t *list = json_array();

@@ -126,15 +126,23 @@ static uintptr_t first_word(uintptr_t start)
 	return (start + WORD - 1) & ~(uintptr_t)(WORD - 1);
 }
 
-void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label)
+/* The block that the word at @at leads to, or MARK_FREE. */
+static inline uint32_t lead(const struct mark *mark, uintptr_t at, bool allocator)
+{
+	uintptr_t word = *(const uintptr_t *)at;
+	uint32_t block;
+
+	if (word - mark->low >= mark->high - mark->low)
+		return MARK_FREE;
+	block = mark_find(mark, word);
+	return block != MARK_FREE && allocator && word == mark->start[block] + mark->size[block] - WORD ? MARK_FREE : block;
+}
+
+void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator)
 {
 	for (uintptr_t at = first_word(start); at + WORD <= end; at += WORD) {
-		uintptr_t word = *(const uintptr_t *)at;
-		uint32_t block;
+		uint32_t block = lead(mark, at, allocator);
 
-		if (word - mark->low >= mark->high - mark->low)
-			continue;
-		block = mark_find(mark, word);
 		if (block != MARK_FREE && mark->judged[block])
 			mark_hold(mark, block, label);
 	}
@@ -146,24 +154,17 @@ void mark_spread(struct mark *mark)
 		uint32_t block = mark->stack[--mark->depth];
 
 		mark->stacked[block] = false;
-		mark_source(mark, mark->start[block], mark->start[block] + mark->size[block], mark->label[block]);
+		mark_source(mark, mark->start[block], mark->start[block] + mark->size[block], mark->label[block], false);
 	}
 }
 
 void mark_outside(struct mark *mark, uintptr_t start, uintptr_t end, bool allocator)
 {
 	for (uintptr_t at = first_word(start); at + WORD <= end; at += WORD) {
-		uintptr_t word = *(const uintptr_t *)at;
-		uint32_t block;
+		uint32_t block = lead(mark, at, allocator);
 
-		if (word - mark->low >= mark->high - mark->low)
-			continue;
-		block = mark_find(mark, word);
-		if (block == MARK_FREE || mark->label[block] >= MARK_OUTSIDE)
-			continue;
-		if (allocator && word == mark->start[block] + mark->size[block] - WORD)
-			continue;
-		mark_hold(mark, block, MARK_OUTSIDE);
+		if (block != MARK_FREE && mark->label[block] < MARK_OUTSIDE)
+			mark_hold(mark, block, MARK_OUTSIDE);
 	}
 }
 

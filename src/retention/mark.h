@@ -47,15 +47,15 @@ int mark_begin(struct mark *mark, uint32_t (*join)(void *context, uint32_t label
 uint32_t mark_find(const struct mark *mark, uintptr_t address);
 
 /* mark_hold - @block is held on account of @label: its words are another source. mark_source - the words of
- * [start, end) hold what they lead to on account of @label. mark_spread - pass on what has been given so far:
- * after all sources, and after all outside. Iterative; a block is looked at again when its label changes. */
+ * [start, end) hold what they lead to on account of @label; @allocator: they are libc's allocator's, where a pointer at
+ * the last word of a block means the free memory behind it. mark_spread - pass on what has been given so far: after all
+ * sources, and after all outside. Iterative; a block is looked at again when its label changes. */
 void mark_hold(struct mark *mark, uint32_t block, uint32_t label);
-void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label);
+void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator);
 void mark_spread(struct mark *mark);
 
-/* mark_outside - the words of [start, end), which may be read, lie outside. @allocator: of libc's allocator: there a
- * pointer at the last word of a block means the free memory behind it. Also to be called for the judged blocks that no
- * source has reached (MARK_FREE). */
+/* mark_outside - the words of [start, end), which may be read, lie outside. Also to be called for the judged blocks
+ * that no source has reached (MARK_FREE). */
 void mark_outside(struct mark *mark, uintptr_t start, uintptr_t end, bool allocator);
 
 void mark_finish(struct mark *mark);

@@ -42,8 +42,8 @@ static void begin(struct mark *mark, unsigned unjudged)
 
 static void run(struct mark *mark, bool allocator)
 {
-	mark_source(mark, (uintptr_t)source, (uintptr_t)(source + 4), 1);
-	mark_source(mark, (uintptr_t)other, (uintptr_t)(other + 4), 2);
+	mark_source(mark, (uintptr_t)source, (uintptr_t)(source + 4), 1, false);
+	mark_source(mark, (uintptr_t)other, (uintptr_t)(other + 4), 2, false);
 	mark_spread(mark);
 	mark_outside(mark, (uintptr_t)outside, (uintptr_t)(outside + 8), allocator);
 	for (uint32_t i = 0; i < mark->count; i++)
