@@ -267,8 +267,10 @@ uint32_t slot_readers(const struct slots *slots, const struct slot *slot, const 
 	struct use use = { .slots = slots, .slot = slot, .names = names, .most = most };
 
 	/* How much of what lies there is one thing nobody says: the code that works with it may name its beginning. */
-	if (!slot->symbol)
+	if (!slot->symbol) {
 		add(&use, NULL);
+		return use.count;
+	}
 	for (uint32_t i = 0; i < modules_count(); i++)
 		search_module(&use, modules_get(i));
 	for (uint32_t i = 0; i < modules_count() && use.entries; i++) {

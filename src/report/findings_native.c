@@ -32,7 +32,7 @@ static void explain(struct finding *finding, const struct kept_slot *about)
 	const char *plural = finding->count == 1 ? "" : "s";
 	char text[2048];
 	int length = snprintf(text, sizeof text, "%" PRIu64 " block%s (%" PRIu64 " bytes) that nothing leads to but %s, "
-			      "static data of a fork handler (%s)", finding->count, plural, finding->bytes, finding->holder,
+			      "which fork handler %s works with", finding->count, plural, finding->bytes, finding->holder,
 			      finding->callable);
 	for (uint32_t i = 0; i < about->readers && i < KEPT_READERS && length > 0 && (size_t)length < sizeof text; i++)
 		length += snprintf(text + length, sizeof text - (size_t)length, "%s %s", i ? "," : "; also used by",

@@ -58,6 +58,8 @@ void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
 {
 	struct scan scan = {.mark = mark, .roots = roots, .label = label};
 	uint32_t block = 0;
+	if (label == MARK_OUTSIDE)
+		mark_narrow(mark);
 	for (uint32_t i = 0; i < roots->count; i++) {
 		uintptr_t at = roots->spans[i].start, end = roots->spans[i].end;
 		bool low = false;

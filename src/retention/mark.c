@@ -116,6 +116,7 @@ void mark_hold(struct mark *mark, uint32_t block, uint32_t label)
 		return;
 	mark->label[block] = label;
 	if (!mark->stacked[block]) {
+		__builtin_prefetch((const void *)mark->start[block]);
 		mark->stacked[block] = true;
 		mark->stack[mark->depth++] = block;
 	}
@@ -126,31 +127,67 @@ static uintptr_t first_word(uintptr_t start)
 	return (start + WORD - 1) & ~(uintptr_t)(WORD - 1);
 }
 
-/* The block that the word at @at leads to, or MARK_FREE. */
-static inline uint32_t lead(const struct mark *mark, uintptr_t at, bool allocator)
+/* The block that @word leads to, or MARK_FREE. */
+static inline uint32_t lead(const struct mark *mark, uintptr_t word, bool allocator)
 {
-	uintptr_t word = *(const uintptr_t *)at;
-	uint32_t block;
+	uint32_t block = mark_find(mark, word);
 
-	if (word - mark->low >= mark->high - mark->low)
-		return MARK_FREE;
-	block = mark_find(mark, word);
 	return block != MARK_FREE && allocator && word == mark->start[block] + mark->size[block] - WORD ? MARK_FREE : block;
+}
+
+static inline bool in_range(const struct mark *mark, uintptr_t word)
+{
+	return word - mark->low < mark->high - mark->low;
+}
+
+static void take(struct mark *mark)
+{
+	unsigned at = (unsigned)(mark->taken++ % MARK_QUEUE);
+	uint32_t block = lead(mark, mark->queue[at].word, mark->queue[at].allocator);
+
+	if (block != MARK_FREE && mark->judged[block])
+		mark_hold(mark, block, mark->queue[at].label);
+}
+
+/* A block is anywhere in memory, and so is what is known of it: both are asked for some time before they are used. */
+static inline void put(struct mark *mark, uintptr_t word, uint32_t label, bool allocator)
+{
+	const uint32_t *region = word >> ADDRESS_BITS ? NULL : mark->regions[word >> REGION_SHIFT];
+	unsigned at = (unsigned)(mark->put % MARK_QUEUE);
+
+	if (!region)
+		return;
+	if (mark->put - mark->taken == MARK_QUEUE)
+		take(mark);
+	mark->queue[at].word = word;
+	mark->queue[at].label = label;
+	mark->queue[at].allocator = allocator;
+	__builtin_prefetch(&region[word >> PAGE_SHIFT & (REGION_PAGES - 1)]);
+	if (mark->put++ - mark->taken >= MARK_QUEUE / 2) {
+		word = mark->queue[(mark->put + MARK_QUEUE / 2 - 1) % MARK_QUEUE].word;
+		at = mark->regions[word >> REGION_SHIFT][word >> PAGE_SHIFT & (REGION_PAGES - 1)];
+		if (at)
+			__builtin_prefetch(&mark->start[at - 1]), __builtin_prefetch(&mark->size[at - 1]);
+	}
 }
 
 void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator)
 {
 	for (uintptr_t at = first_word(start); at + WORD <= end; at += WORD) {
-		uint32_t block = lead(mark, at, allocator);
+		uintptr_t word = *(const uintptr_t *)at;
 
-		if (block != MARK_FREE && mark->judged[block])
-			mark_hold(mark, block, label);
+		if (in_range(mark, word))
+			put(mark, word, label, allocator);
 	}
 }
 
 void mark_spread(struct mark *mark)
 {
-	while (mark->depth) {
+	while (mark->depth || mark->taken != mark->put) {
+		if (!mark->depth) {
+			take(mark);
+			continue;
+		}
 		uint32_t block = mark->stack[--mark->depth];
 
 		mark->stacked[block] = false;
@@ -158,10 +195,24 @@ void mark_spread(struct mark *mark)
 	}
 }
 
+void mark_narrow(struct mark *mark)
+{
+	mark->low = UINTPTR_MAX;
+	mark->high = 0;
+	for (uint32_t i = 0; i < mark->count; i++) {
+		if (mark->label[i] == MARK_FREE)
+			continue;
+		if (mark->low == UINTPTR_MAX)
+			mark->low = mark->start[i];
+		mark->high = mark->start[i] + mark->size[i];
+	}
+}
+
 void mark_outside(struct mark *mark, uintptr_t start, uintptr_t end, bool allocator)
 {
 	for (uintptr_t at = first_word(start); at + WORD <= end; at += WORD) {
-		uint32_t block = lead(mark, at, allocator);
+		uintptr_t word = *(const uintptr_t *)at;
+		uint32_t block = in_range(mark, word) ? lead(mark, word, allocator) : MARK_FREE;
 
 		if (block != MARK_FREE && mark->label[block] < MARK_OUTSIDE)
 			mark_hold(mark, block, MARK_OUTSIDE);

@@ -19,6 +19,8 @@
 #define MARK_FREE UINT32_MAX            /* as a label: no source reaches it */
 #define MARK_OUTSIDE (UINT32_MAX - 1)   /* held from outside as well */
 
+#define MARK_QUEUE 16u
+
 struct mark {
 	uint32_t count, room;
 	uintptr_t *start;                  /* [count] ascending, blocks do not overlap */
@@ -32,7 +34,9 @@ struct mark {
 	uint32_t **regions;                /* by address: the first block that begins in that page or later */
 	uint32_t *stack, depth;            /* blocks whose words are to be looked at */
 	bool *stacked;
-	uintptr_t low, high;               /* of the judged blocks */
+	uintptr_t low, high;               /* of the blocks that matter */
+	struct { uintptr_t word; uint32_t label; bool allocator; } queue[MARK_QUEUE];
+	uint64_t put, taken;
 };
 
 /* mark_add - a block, above all that have been added; judged or outside. Return: its index, or MARK_FREE: no memory, or
@@ -53,6 +57,9 @@ uint32_t mark_find(const struct mark *mark, uintptr_t address);
 void mark_hold(struct mark *mark, uint32_t block, uint32_t label);
 void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator);
 void mark_spread(struct mark *mark);
+
+/* mark_narrow - only blocks that a source reaches matter from now on: the rest is outside. */
+void mark_narrow(struct mark *mark);
 
 /* mark_outside - the words of [start, end), which may be read, lie outside. Also to be called for the judged blocks
  * that no source has reached (MARK_FREE). */

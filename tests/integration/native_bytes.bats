@@ -62,7 +62,7 @@ beneath() {
 	assert_json '[.objects[] | select(.type == "Used") | .native_bytes, .verdict] == [null, "in-use"]'
 	assert_json '.summary.fork_only.native_bytes as $all | [.objects[] | select(.type == "Holder") | .native_bytes] == [$all]'
 	assert_json '[.registrations[] | .frees.native_bytes | select(. > 0)] | length == 1'
-	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial"'
+	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "full"'
 }
 
 @test "where blocks are not all recorded nothing is said, and why" {

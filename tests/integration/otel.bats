@@ -312,3 +312,22 @@ registered() {
 	told '.provider == 0' 1.27.0 tracer_provider 5
 	told '.provider == 0' 1.43.0 tracer_provider 5
 }
+
+@test "exporters with a gRPC channel, 1.27.0: the native memory beneath them is told" {
+	local python interpreter name pip
+	python=$(chosen_pythons | head -n 1)
+	interpreter=$(environment "$python" 1.27.0)
+	name=$("$python" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+	pip=$(installer "$python" "$name")
+	"$pip" -m pip --disable-pip-version-check install -q --target grpc opentelemetry-exporter-otlp-proto-grpc==1.27.0 \
+		>pip.log 2>&1 || { cat pip.log; lacks "no gRPC exporter from PyPI: $(tail -n 1 pip.log)"; }
+	preloaded PYTHONPATH="$PWD/grpc" "$interpreter" "$FIXTURES/otel/grpc_exporters.py" 2>errors || { cat errors; false; }
+	# gRPC has handlers of its own, and no symbols.
+	assert_json '[.findings[] | select(.rule != "FH005" or .level != "note") | [.rule, .level, .count]]
+		== [["FH001", "error", 5], ["FH002", "error", 5]]'
+	assert_json '[.objects[] | select((.type == "BatchSpanProcessor" or .type == "PeriodicExportingMetricReader")
+		and .verdict != "in-use") | .native_bytes] | length == 10 and all(. > 0)'
+	assert_json '.summary.fork_only.native_bytes as $all
+		| [.objects[] | select(.type == "BatchSpanProcessor") | .native_bytes] | add == $all'
+	assert_json '[.registrations[] | select(.frees.native_bytes > 0)] | length == 5'
+}

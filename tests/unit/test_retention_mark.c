@@ -45,6 +45,7 @@ static void run(struct mark *mark, bool allocator)
 	mark_source(mark, (uintptr_t)source, (uintptr_t)(source + 4), 1, false);
 	mark_source(mark, (uintptr_t)other, (uintptr_t)(other + 4), 2, false);
 	mark_spread(mark);
+	mark_narrow(mark);
 	mark_outside(mark, (uintptr_t)outside, (uintptr_t)(outside + 8), allocator);
 	for (uint32_t i = 0; i < mark->count; i++)
 		if (mark->judged[i] && mark->label[i] == MARK_FREE)
