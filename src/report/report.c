@@ -18,6 +18,8 @@
 #include "report/write.h"
 #include "retention/path.h"
 
+static const char unreadable[] = "memory that should have been readable was not";
+
 static const char *analyse(struct material *material, struct analysis *analysis)
 {
 	static char text[96];
@@ -39,7 +41,10 @@ static const char *analyse(struct material *material, struct analysis *analysis)
 	}
 	if (result == 0) {
 		place_objects(material);
-		find_beneath(material);
+		if (!find_carefully(material, find_beneath)) {
+			material->beneath = NULL;
+			material->beneath_problem = unreadable;
+		}
 		return NULL;
 	}
 	material->analysis = NULL;
@@ -106,8 +111,13 @@ int report_make(const struct report_request *request)
 	bool collecting = python && interpreters_pause_gc();
 	material.retention_problem = analyse(&material, &analysis);
 	handlers_settle();
-	find_kept(&material);
-	find_leaks(&material);
+	if (!find_carefully(&material, find_kept)) {
+		material.kept = NULL;
+		material.kept_problem = unreadable;
+		material.blocks_listed = 0;
+	}
+	if (!find_carefully(&material, find_leaks))
+		material.leaks = NULL;
 	int result = findings_make(&findings, material.analysis, material.search, material.kept);
 	seen_note(&findings);
 	if (result == 0 && !(request->findings_only && findings.count == 0))

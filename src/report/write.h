@@ -55,6 +55,9 @@ void place_objects(struct material *material);
 /* find_beneath - the native memory under all that is fork-only or joint. After choose_objects, and
  * before anything is named. */
 void find_beneath(struct material *material);
+/* find_carefully - one of the three that look at all memory; a fault in it, in a copy, leaves only what it looks for
+ * untold. Return: false then. */
+bool find_carefully(struct material *material, void (*find)(struct material *));
 /* find_kept - what native fork handlers hold. After what is native has its names, before findings. */
 void find_kept(struct material *material);
 /* find_leaks - with the option leaks: the blocks that nothing leads to. Before frames are named. */

@@ -2,9 +2,30 @@
 /* The blocks that fork handlers' static data alone keeps. */
 #include "base/options.h"
 #include "forkheld/report.h"
+#include "native/guarded.h"
 #include "native/modules.h"
 #include "report/json.h"
 #include "report/write.h"
+
+struct careful {
+	struct material *material;
+	void (*find)(struct material *);
+};
+
+static void find(void *careful_pointer)
+{
+	struct careful *careful = careful_pointer;
+	careful->find(careful->material);
+}
+
+bool find_carefully(struct material *material, void (*function)(struct material *))
+{
+	struct careful careful = {material, function};
+	if (!material->request->in_place)
+		return guarded_call(find, &careful);
+	function(material);
+	return true;
+}
 
 void find_kept(struct material *material)
 {

@@ -4,12 +4,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "ledger/stacks.h"
 #include "native/elf.h"
+#include "native/guarded.h"
 #include "native/handlers.h"
 #include "native/memory.h"
 #include "base/os.h"
@@ -344,6 +346,30 @@ static void roots_are_what_may_hold_a_pointer(void)
 	free(block);
 }
 
+static void read_byte(void *address)
+{
+	visited = *(volatile unsigned char *)address;
+}
+
+static void a_fault_ends_only_the_work(void)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigset_t set;
+
+	CHECK(page != MAP_FAILED && mprotect(page + 4096, 4096, PROT_NONE) == 0);
+	page[7] = 42;
+	for (int i = 0; i < 3; i++) {
+		visited = 0;
+		CHECK(guarded_call(read_byte, page + 7) && visited == 42);
+		CHECK(!guarded_call(read_byte, page + 4096) && visited == 42);
+	}
+	CHECK(sigprocmask(SIG_SETMASK, NULL, &set) == 0);
+	CHECK(sigismember(&set, SIGSEGV) && sigismember(&set, SIGBUS));
+	sigemptyset(&set);
+	CHECK(sigprocmask(SIG_SETMASK, &set, NULL) == 0);
+	munmap(page, 8192);
+}
+
 int main(int argc, char **argv)
 {
 	CHECK(argc == 3);
@@ -352,6 +378,7 @@ int main(int argc, char **argv)
 	memory_is_asked_for_not_tried();
 	threads_are_counted();
 	roots_are_what_may_hold_a_pointer();
+	a_fault_ends_only_the_work();
 	modules_init();
 	unwind_init();
 	modules_are_what_the_loader_says();
