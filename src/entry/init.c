@@ -27,7 +27,7 @@ static void allocations_init(void)
 	bool objects = options.alloc == ALLOC_ALL || options.alloc == ALLOC_PYTHON;
 
 	trace_init((unsigned)options.frames);
-	objects_configure(objects, options.alloc == ALLOC_ALL ? trace_here : NULL, record_before, record_after);
+	objects_configure(objects, options.alloc == ALLOC_ALL ? trace_here_proven : NULL, record_before, record_after);
 	if (options.sample)
 		objects_sample(record_sampled);
 	record_init();

@@ -202,18 +202,6 @@ bool blocks_put(uintptr_t address, uint32_t trace)
 	return true;
 }
 
-bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing)
-{
-	unsigned wanted = 31 - (unsigned)__builtin_clz(spacing | 1u << WINDOWS_NARROWEST);
-	uint64_t page = blocks_page(address);
-
-	wanted = wanted > WINDOWS_WIDEST ? WINDOWS_WIDEST : wanted;
-	if (unlikely(!page || (page & SHIFT_MASK) > wanted))
-		return put_first(address, trace, wanted);
-	store(page, address, trace);
-	return true;
-}
-
 static inline __attribute__((always_inline)) uint32_t record_at(uint64_t page, uintptr_t address)
 {
 	uint32_t record = __atomic_load_n(window_of(page, address), __ATOMIC_RELAXED) ^
@@ -221,6 +209,21 @@ static inline __attribute__((always_inline)) uint32_t record_at(uint64_t page, u
 
 	/* The place is right if nothing is left of it. */
 	return likely(!(record >> 28)) && BLOCK_TRACE(record) ? record : BLOCK_NONE;
+}
+
+bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing)
+{
+	unsigned wanted = 31 - (unsigned)__builtin_clz(spacing | 1u << WINDOWS_NARROWEST);
+	uint64_t page = blocks_page(address);
+
+	wanted = wanted > WINDOWS_WIDEST ? WINDOWS_WIDEST : wanted;
+	if (likely(page && (page & SHIFT_MASK) <= wanted))
+		store(page, address, trace);
+	else if (page && record_at(page, address))
+		return blocks_put(address, trace);
+	else
+		return put_first(address, trace, wanted);
+	return true;
 }
 
 uint32_t blocks_get(uintptr_t address)

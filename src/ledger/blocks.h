@@ -29,8 +29,9 @@ void blocks_init(unsigned spacing);
 
 /* blocks_put - there is a block at @address, with @trace (a leaf; BLOCK_NONE is not recorded) and no flag; a record
  * that is there is replaced. blocks_put_exclusive - the same where this caller alone allocates in the page: @spacing as
- * in blocks_init, for this page (windows of up to 256 bytes). Memory: an mmap at times. Signal: safe. errno
- * unchanged. Return: false if not recorded (counted). */
+ * in blocks_init, for this page (windows of up to 256 bytes).
+ * A block that has a record already is put as by blocks_put.
+ * Memory: an mmap at times. Signal: safe. errno unchanged. Return: false if not recorded (counted). */
 bool blocks_put(uintptr_t address, uint32_t trace);
 bool blocks_put_exclusive(uintptr_t address, uint32_t trace, unsigned spacing);
 

@@ -3,6 +3,7 @@
 #include "native/rules.h"
 #include <dlfcn.h>
 #include <stddef.h>
+#include "base/proof.h"
 #include "native/memory.h"
 #include "native/modules.h"
 #include "native/parts.h"
@@ -180,6 +181,7 @@ void rules_forget(void)
 {
 	struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
 
+	proof_void();
 	/* A tag has 16 bits of the epoch: before they begin anew, what was left from the last time goes. */
 	if ((__atomic_add_fetch(&rules_epoch, 1, __ATOMIC_ACQ_REL) & 0xffff) == 0 && table)
 		for (size_t i = 0; i < (size_t)2 << (64 - table->shift); i++)

@@ -127,7 +127,44 @@ static inline bool on_trail(const struct trail *trail, const struct registers *a
 	       !walk_trail_failing(trail, top, depth);
 }
 
-uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
+static void prove(struct proof *proof, const struct check *checks, unsigned from, unsigned to)
+{
+	while (to-- > from && proof->count != PROOF_NONE)
+		proof_add(proof, checks[to].at, checks[to].value);
+	proof_end(proof);
+}
+
+static void prove_twig(struct proof *proof, const struct trail *trail, const struct twig *twig)
+{
+	const struct group *group = &trail->ring[twig->at % TRAIL_RING], *end = group + twig->groups;
+
+	for (; group != end; group++)
+		for (unsigned i = 0; i < TRAIL_GROUP && proof->count != PROOF_NONE; i++)
+			proof_add(proof, twig->sp + group->place[i] * sizeof(uintptr_t), group->value[i]);
+	proof_end(proof);
+}
+
+/* prove_known - what has just been found, by what it was found by. A trail or a twig that ends at the stop function
+ * stands for itself. */
+static void prove_known(struct trail *trail, const struct registers *at, uint32_t parent, struct proof *proof)
+{
+	const struct caller caller = { at->ip, at->sp, at->fp };
+	const struct step *top = &trail->steps[trail->count - 1];
+	const struct twig *twig;
+
+	if (on_trail(trail, at, parent)) {
+		proof_begin(proof, &caller, top->needs_fp);
+		prove(proof, trail->checks, trail->count > depth ? trail->steps[trail->count - 1 - depth].checks : 0,
+		      top->checks);
+	} else if ((twig = known(trail, at, parent)) && twig->outer == TWIG_ROOTED) {
+		proof_begin(proof, &caller, twig->needs_fp);
+		prove_twig(proof, trail, twig);
+	}
+}
+
+/* @proof may be NULL. */
+static inline __attribute__((always_inline))
+uint32_t here(uint32_t parent, const struct caller *caller, bool *foreign, struct proof *proof)
 {
 	struct registers at = { caller->ip, caller->cfa, caller->fp };
 	struct trail *trail = trace_mine;
@@ -153,6 +190,8 @@ uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
 			} else {
 				node = walk(trail, at, parent, depth, &other);
 			}
+			if (proof)
+				prove_known(trail, &at, parent, proof);
 		}
 		trace_end(trail);
 	}
@@ -186,6 +225,17 @@ uint32_t trace_leaf_search(struct trail *trail, uintptr_t ip, uintptr_t sp, uint
 	if (!extent_enter(&trail->extent, sp))
 		return traces_leaf(TRACE_ROOT, TRACE_MALLOC);
 	return traces_leaf(walk(trail, at, TRACE_ROOT, depth, &foreign), TRACE_MALLOC);
+}
+
+uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
+{
+	return here(parent, caller, foreign, NULL);
+}
+
+uint32_t trace_here_proven(uint32_t parent, const struct caller *caller, struct proof *proof)
+{
+	proof->count = PROOF_NONE;
+	return here(parent, caller, NULL, proof);
 }
 
 void trace_unloading(void)

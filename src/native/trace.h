@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/caller.h"
+#include "base/proof.h"
 
 /* trace_init - in the constructor. @depth: innermost frames that must be right (option frames). */
 void trace_init(unsigned depth);
@@ -23,6 +24,10 @@ void trace_stop_at(uintptr_t function);
  * bytes, 1 KiB at the first sight of an address). No lock of the loader, no allocation but base/arena's. errno
  * unchanged. Return: the innermost frame's node; @parent if nothing is known. */
 uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign);
+
+/* trace_here_proven - trace_here, and why: as long as @proof holds and proof_epoch is what it was before this call, the
+ * native frames under @parent are the same. Proof there is for many a @parent that is not TRACE_ROOT, else none. */
+uint32_t trace_here_proven(uint32_t parent, const struct caller *caller, struct proof *proof);
 
 /* trace_unloading - a module is about to be unloaded, and what runs in it at its end has run (__cxa_finalize): rules
  * and memos of before hold no more, and addresses met from now on are others. The module table should have been

@@ -26,16 +26,23 @@ __attribute__((noinline)) struct calls *calls_make(void)
 	if (calls) {
 		calls->busy = false;
 		calls->count = 0;
+		calls->innermost = CALLS_NONE;
 		return calls_known = calls;
 	}
 	calls = os_map(sizeof *calls);
 	if (!calls)
 		return NULL;
 	calls->thread = self;
+	calls->innermost = CALLS_NONE;
 	calls->next = __atomic_load_n(&all, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&all, &calls->next, calls, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 	return calls_known = calls;
+}
+
+static unsigned slot_of(uint32_t parent, uint64_t at)
+{
+	return ((uint32_t)(at >> 1) + (parent * 0x9e3779b1u >> 20)) & (CALLS_NODES - 1);
 }
 
 static uint32_t line_of(struct calls *calls, uintptr_t code, uint32_t serial, int32_t offset)
@@ -50,65 +57,73 @@ static uint32_t line_of(struct calls *calls, uintptr_t code, uint32_t serial, in
 	return calls->lines[slot].line;
 }
 
-/* The node of @step, which has its code and serial, under @parent. */
-static uint32_t node_of(struct calls *calls, const struct calls_step *step, uint32_t id, uint32_t parent)
+/* The node of the step at @index, which has its code and serial. */
+static uint32_t node_of(struct calls *calls, unsigned index, uint32_t id)
 {
-	unsigned slot = calls_slot(parent, step->at);
+	const struct calls_step *step = &calls->steps[index];
+	uint64_t at = calls->links[index].at;
+	uint32_t parent = step[-1].node, node, line;
+	struct calls_known *known = &calls->nodes[slot_of(parent, at)];
 
-	if (calls->nodes[slot].at == step->at && calls->nodes[slot].parent == parent &&
-	    calls->nodes[slot].serial == step->serial)
-		return (calls->latest = &calls->nodes[slot])->under.node;
+	if (known->at == at && known->parent == parent && known->serial == step->serial)
+		return known->node;
 	if (!id)
 		id = codes_see(step->code, calls->text).id;
-	uint32_t line = line_of(calls, step->code, step->serial, layout_offset(step->code, step->at));
-	uint32_t node = traces_child(parent, trace_python(id, line));
-	if (node != parent) {
-		calls->nodes[slot] = (struct calls_known){ step->at, parent, step->serial, { .node = node } };
-		calls->latest = &calls->nodes[slot];
-	}
+	line = line_of(calls, step->code, step->serial, layout_offset(step->code, at));
+	node = traces_child(parent, trace_python(id, line));
+	if (node != parent)
+		*known = (struct calls_known){ at, parent, step->serial, node };
 	return node;
 }
 
 /* A step for the frame, under the step before it. */
-static void fill(struct calls *calls, struct calls_step *step, uintptr_t frame)
+static void fill(struct calls *calls, unsigned index, uintptr_t frame)
 {
-	uint32_t parent = step[-1].node;
+	struct calls_step *step = &calls->steps[index];
 	struct code code = { 0, 0 };
 
+	calls->links[index] = (struct calls_link){ step[-1].frame, layout_at(frame) };
 	step->frame = frame;
-	step->at = layout_at(frame);
+	step->chunk = layout_in_chunk(calls->now, frame) ? calls->now : 0;
 	step->serial = 0;
-	step->node = parent;
+	step->node = step[-1].node;
 	step->code = layout_runs(frame) ? layout_code(frame) : 0;
 	if (step->code)
 		code = codes_see(step->code, calls->text);
 	if (code.id) {
 		step->serial = code.serial;
-		step->node = node_of(calls, step, code.id, parent);
+		step->node = node_of(calls, index, code.id);
 	}
 }
 
 /* The step before it is right already. */
-static void reach(struct calls *calls, unsigned step)
+static void reach(struct calls *calls, unsigned index)
 {
-	unsigned until = step ? calls->until[step - 1] : 0;
+	struct calls_step *step = &calls->steps[index];
 
-	calls->shown[step] = (uint16_t)(step ? calls->shown[step - 1] + (calls->steps[step].serial != 0) : 0);
-	while (calls->shown[step] - calls->shown[until] > (int)options.frames)
-		until++;
-	calls->until[step] = (uint16_t)until;
+	if (index == 0) {
+		step->shown = step->until = 0;
+		step->run = 0;
+		return;
+	}
+	step->shown = (uint16_t)(step[-1].shown + (step->serial != 0));
+	step->until = step[-1].until;
+	while (step->shown - calls->steps[step->until].shown > (int)options.frames)
+		step->until++;
+	step->run = step->chunk == step[-1].chunk ? step[-1].run + 1 : 1;
 }
 
 /* The same frame has gone on, or something outside it has. */
 static void renew(struct calls *calls, unsigned index)
 {
 	struct calls_step *step = &calls->steps[index];
+	struct calls_link *link = &calls->links[index];
 
 	if (step->serial && layout_code(step->frame) == step->code) {
-		step->at = layout_at(step->frame);
-		step->node = node_of(calls, step, 0, step[-1].node);
+		link->at = layout_at(step->frame);
+		step->node = node_of(calls, index, 0);
 	} else {
-		fill(calls, step, step->frame);
+		fill(calls, index, step->frame);
 		for (unsigned i = index; i <= calls->count; i++)
 			reach(calls, i);
 	}
@@ -119,12 +134,13 @@ static void push(struct calls *calls, uintptr_t frame)
 	if (unlikely(calls->count == CALLS_ROOM)) {
 		/* The outer half is forgotten but for its node: it is beyond what a report shows. */
 		const unsigned half = CALLS_ROOM / 2;
+		memmove(calls->links, calls->links + half, (CALLS_ROOM + 1 - half) * sizeof calls->links[0]);
 		memmove(calls->steps, calls->steps + half, (CALLS_ROOM + 1 - half) * sizeof calls->steps[0]);
 		calls->count -= half;
 		for (unsigned i = 0; i <= calls->count; i++)
 			reach(calls, i);
 	}
-	fill(calls, &calls->steps[++calls->count], frame);
+	fill(calls, ++calls->count, frame);
 	reach(calls, calls->count);
 }
 
@@ -138,13 +154,6 @@ static unsigned find(const struct calls *calls, uintptr_t frame, unsigned top, u
 	return top > least ? top : 0;
 }
 
-__attribute__((noinline)) uint32_t calls_renew(struct calls *calls, unsigned stale)
-{
-	for (unsigned i = stale; i <= calls->count; i++)
-		renew(calls, i);
-	return calls->steps[calls->count].node;
-}
-
 /* Another code object may stand where one that has died stood, and a frame of it where its frame was. */
 static void forget_dead(struct calls *calls)
 {
@@ -155,11 +164,41 @@ static void forget_dead(struct calls *calls)
 	calls->deaths = deaths;
 }
 
-__attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t frame)
+/* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the
+ * outermost step that has gone on, or 0. As far as a report shows. */
+static unsigned verify(const struct calls *calls, unsigned from, unsigned *stale)
+{
+	unsigned until = calls->steps[from].until;
+
+	*stale = 0;
+	for (unsigned i = from; i > until; i--) {
+		uintptr_t frame = calls->steps[i].frame;
+
+		if (unlikely(layout_word(frame, layout.previous) != calls->links[i].outer))
+			return i;
+		if (layout_at(frame) != calls->links[i].at)
+			*stale = i;
+	}
+	return 0;
+}
+
+static void settle(struct calls *calls)
+{
+	unsigned count = calls->count;
+
+	calls->innermost = count ? calls->steps[count].frame : CALLS_NONE;
+	calls->parent = count ? calls->steps[count - 1].node : TRACE_ROOT;
+	calls->shows = count - calls->steps[count].until;
+	calls->top = &calls->links[count];
+	calls->chunk = 0;
+	if (count && calls->steps[count - 1].run >= calls->shows - 1)
+		calls->chunk = calls->steps[count - 1].chunk;
+}
+
+static void follow(struct calls *calls, uintptr_t frame)
 {
 	unsigned pending = 0, cursor, stale = 0, broken;
 
-	forget_dead(calls);
 	cursor = calls->count;
 	while (frame && pending < CALLS_ROOM) {
 		unsigned there = find(calls, frame, cursor, NEAR);
@@ -170,7 +209,7 @@ __attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t f
 		if (!there && pending == 1)
 			there = find(calls, frame, cursor, CALLS_ROOM);
 		if (there) {
-			broken = calls_verify(calls, there, &stale);
+			broken = verify(calls, there, &stale);
 			cursor = there;
 			if (!broken)
 				break;
@@ -193,18 +232,70 @@ __attribute__((noinline)) uint32_t calls_follow(struct calls *calls, uintptr_t f
 		renew(calls, i);
 	while (pending)
 		push(calls, calls->pending[--pending]);
+}
+
+uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame)
+{
+	unsigned stale;
+
+	if (unlikely(!frame))
+		return TRACE_ROOT;
+	if (likely(calls->innermost == frame && calls->deaths == codes_deaths() && !layout.unit &&
+		   calls->top->at == layout_at(frame) && calls_outside(calls)))
+		return calls->steps[calls->count].node;
+	forget_dead(calls);
+	calls->now = layout_chunk(thread);
+	if (!calls->count || calls->steps[calls->count].frame != frame || verify(calls, calls->count, &stale))
+		follow(calls, frame);
+	else
+		for (unsigned i = stale; i && i <= calls->count; i++)
+			renew(calls, i);
+	settle(calls);
 	return calls->steps[calls->count].node;
 }
 
-__attribute__((noinline)) uint32_t calls_leaf_new(struct calls *calls, uint32_t node, enum trace_kind kind)
+/* The stack that has just been looked up is what an allocation from @caller leads to. */
+static struct memo_entry *learn(struct calls *calls, const struct caller *caller, memo_native_fn native)
 {
-	struct calls_leaves *leaves = &calls->leaves[node & (CALLS_LEAVES - 1)];
-	unsigned which = kind - TRACE_PYTHON_MEMORY;
-	uint32_t epoch = traces_epoch();
+	uint64_t at = calls->links[calls->count].at;
+	uint32_t node = calls->steps[calls->count].node, version = __atomic_load_n(&proof_epoch, __ATOMIC_ACQUIRE);
+	struct memo_entry *entry = memo_at(&calls->memo, at, calls->parent, caller);
+	struct memo_entry *other = memo_other(&calls->memo, entry);
 
-	if (calls->latest && calls->latest->under.node == node)
-		leaves = &calls->latest->under;
-	if (leaves->node != node || leaves->epoch != epoch)
-		*leaves = (struct calls_leaves){ .node = node, .epoch = epoch };
-	return leaves->leaf[which] = traces_leaf(node, kind);
+	if (entry->version == version && memo_about(entry, at, calls->parent, caller))
+		return entry;
+	/* The latest is where it is looked for first. */
+	struct memo_entry first = *entry;
+	*entry = *other;
+	*other = first;
+	if (entry->version == version && memo_about(entry, at, calls->parent, caller))
+		return entry;
+	*entry = (struct memo_entry){
+		.at = at, .parent = calls->parent, .node = node, .version = version, .proof = { caller->ip, caller->cfa },
+	};
+	entry->under = native ? native(node, caller, &entry->proof) : node;
+	/* A frame without a node of its own adds nothing, or found no memory. */
+	if (entry->proof.count == PROOF_NONE || calls->steps[calls->count].serial == 0 || node == calls->parent)
+		entry->version = entry->parent = 0;
+	return entry;
+}
+
+__attribute__((noinline))
+uint32_t calls_leaf_find(struct calls *calls, uintptr_t thread, uintptr_t frame, const struct caller *caller,
+			 unsigned which, memo_native_fn native)
+{
+	uint32_t stamp = memo_stamp();
+	struct memo_entry *entry;
+
+	if (calls_node(calls, thread, frame) == TRACE_ROOT || calls->count == 0) {
+		struct proof proof;
+		return traces_leaf(native ? native(TRACE_ROOT, caller, &proof) : TRACE_ROOT, memo_kind_of(which));
+	}
+	entry = learn(calls, caller, native);
+	if (entry->stamp != stamp || !entry->version)
+		entry->leaf[0] = entry->leaf[1] = 0;
+	entry->stamp = entry->version ? stamp : 0;
+	if (!entry->leaf[which])
+		entry->leaf[which] = traces_leaf(entry->under, memo_kind_of(which));
+	return entry->leaf[which];
 }

@@ -17,29 +17,33 @@
 #include "python/codes.h"
 #include "python/layout.h"
 #include "python/lines.h"
+#include "python/memo.h"
 
 #define CALLS_ROOM 512u    /* frames remembered; the innermost ones of deeper stacks */
 #define CALLS_NODES 1024u  /* powers of two */
 #define CALLS_LINES 1024u
-#define CALLS_LEAVES 256u
+#define CALLS_NONE 1u      /* no frame has this address */
 
-struct calls_step {
-	uintptr_t frame;
-	uint64_t at;             /* layout_at */
-	uintptr_t code;
-	uint32_t node, serial;   /* serial 0: a frame that adds nothing, its node is the caller's */
+/* What is compared at every allocation, and what a frame that is as it was means. */
+struct calls_link {
+	_Alignas(16) uintptr_t outer;  /* the frame that has called this one */
+	uint64_t at;                   /* layout_at */
 };
 
-/* The leaves of a node for Python's two kinds, 0 if not asked for yet, in one epoch. */
-struct calls_leaves {
-	uint32_t node, epoch, leaf[2];
+struct calls_step {
+	uintptr_t frame, code;
+	uint32_t node, serial;   /* serial 0: a frame that adds nothing, its node is the caller's */
+	uintptr_t chunk;         /* that the frame lies in (layout_chunk), 0: not known */
+	uint32_t run;            /* frames from here outward that lie in it, too */
+	/* How many frames show, up to and with this one; and where, from here outward, as many lie behind as a report
+	 * shows. */
+	uint16_t shown, until;
 };
 
 /* The node of an instruction under a parent. */
 struct calls_known {
 	uint64_t at;
-	uint32_t parent, serial;
-	struct calls_leaves under;
+	uint32_t parent, serial, node;
 };
 
 struct calls {
@@ -47,20 +51,26 @@ struct calls {
 	struct calls *next;
 	bool busy;
 	uint8_t tick;
+	/* Of the steps below, for the hot path: the innermost frame (CALLS_NONE: not known), its caller's node, how many
+	 * frames there are from it outward as far as a report shows, its link, and the chunk that all of them outside it
+	 * lie in (0: not all). */
+	uintptr_t innermost;
+	uint32_t parent, shows;
+	const struct calls_link *top;
+	uintptr_t chunk;
+
 	uint32_t deaths;         /* codes_deaths when the steps were taken */
 	uint32_t count;
+	uintptr_t now;           /* the chunk that frames are made in */
 	/* Outermost first; [0] stands for what lies outside: frame 0 and the root as a rule. */
+	struct calls_link links[CALLS_ROOM + 1];
 	struct calls_step steps[CALLS_ROOM + 1];
-	/* How many of them show, up to and with each; and where, from each outward, as many lie behind as a report
-	 * shows. */
-	uint16_t shown[CALLS_ROOM + 1], until[CALLS_ROOM + 1];
 	struct calls_known nodes[CALLS_NODES];
-	struct calls_known *latest;              /* the innermost frame's, as a rule */
-	struct calls_leaves leaves[CALLS_LEAVES]; /* of other nodes: native frames lie between */
 	struct { uint32_t serial; int32_t offset; uint32_t line; } lines[CALLS_LINES];
 	struct line_cursor cursors[LINES_CURSORS];
 	uintptr_t pending[CALLS_ROOM];
 	char text[CODES_TEXT];
+	struct memo memo;
 };
 
 /* calls_mine - the calling thread's, made at first use; NULL without memory. That of a thread that has ended is
@@ -69,75 +79,81 @@ extern __thread struct calls *calls_known __attribute__((tls_model("initial-exec
 struct calls *calls_make(void);
 static inline struct calls *calls_mine(void) { return likely(calls_known) ? calls_known : calls_make(); }
 
-/* The ways that are not taken often. */
-uint32_t calls_follow(struct calls *calls, uintptr_t frame);
-uint32_t calls_renew(struct calls *calls, unsigned stale);
-uint32_t calls_leaf_new(struct calls *calls, uint32_t node, enum trace_kind kind);
+/* calls_node - the path of the stack whose innermost frame is @frame, of the thread state @thread; what is remembered
+ * is brought up to it. The caller has set busy, and holds the GIL. errno unchanged. calls_leaf_find - the leaf of
+ * the kind @which (memo_kind) for an allocation from @caller there: under the native frames that @native (NULL:
+ * none) finds. */
+uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame);
+uint32_t calls_leaf_find(struct calls *calls, uintptr_t thread, uintptr_t frame, const struct caller *caller,
+			 unsigned which, memo_native_fn native);
 
-/* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the
- * outermost step that has gone on, or 0. As far as a report shows. */
-static inline __attribute__((always_inline))
-unsigned calls_verify(const struct calls *calls, unsigned from, unsigned *stale)
+/* calls_outside - is the remembered stack that of the frame that was its innermost, but for where that is at? As far
+ * as a report shows. For versions whose instruction is a pointer. */
+static inline __attribute__((always_inline)) bool calls_outside(const struct calls *calls)
 {
-	const struct calls_step *step = &calls->steps[from], *until = &calls->steps[calls->until[from]];
 	const unsigned previous = layout.previous, instruction = layout.instruction;
-	const bool pointers = layout.unit == 0;
-	unsigned changed = 0;
+	const struct calls_link *link = calls->top;
+	uintptr_t frame = calls->innermost, outer;
+	unsigned left = calls->shows;
 
-	for (; step > until; step--) {
-		if (unlikely(layout_word(step->frame, previous) != step[-1].frame))
-			return (unsigned)(step - calls->steps);
-		if ((likely(pointers) ? layout_word(step->frame, instruction) : layout_at(step->frame)) != step->at)
-			changed = (unsigned)(step - calls->steps);
+#define SAME(outward) \
+	outer = link[1 - (outward)].outer; \
+	if (unlikely(layout_word(frame, previous) != outer) || \
+	    unlikely(layout_word(outer, instruction) != link[-(outward)].at)) \
+		return false; \
+	frame = outer;
+	for (; left > 4; left -= 4, link -= 4) {
+		SAME(1) SAME(2) SAME(3) SAME(4)
 	}
-	*stale = changed;
-	return 0;
-}
-
-static inline unsigned calls_slot(uint32_t parent, uint64_t at)
-{
-	return ((uint32_t)(at >> 1) + (parent * 0x9e3779b1u >> 20)) & (CALLS_NODES - 1);
-}
-
-/* calls_node - the path of the stack whose innermost frame is @frame. The caller has set busy, and holds the GIL.
- * errno unchanged. */
-static inline uint32_t calls_node(struct calls *calls, uintptr_t frame)
-{
-	struct calls_step *top = &calls->steps[calls->count];
-	unsigned stale = 0, slot;
-
-	if (unlikely(!frame))
-		return TRACE_ROOT;
-	if (unlikely(top->frame != frame || !calls->count || calls->deaths != codes_deaths() ||
-		     calls_verify(calls, calls->count, &stale)))
-		return calls_follow(calls, frame);
-	if (likely(!stale))
-		return top->node;
-	/* As a rule the innermost frame alone has gone on, to an instruction that is known. */
-	if (likely(stale == calls->count && layout_code(frame) == top->code)) {
-		uint64_t at = layout_at(frame);
-		slot = calls_slot(top[-1].node, at);
-		if (likely(calls->nodes[slot].at == at && calls->nodes[slot].parent == top[-1].node &&
-			   calls->nodes[slot].serial == top->serial)) {
-			top->at = at;
-			calls->latest = &calls->nodes[slot];
-			return top->node = calls->nodes[slot].under.node;
-		}
+	for (; left > 1; left--, link--) {
+		SAME(1)
 	}
-	return calls_renew(calls, stale);
+#undef SAME
+	return likely(layout_word(frame, previous) == link->outer);
 }
 
-/* calls_leaf - traces_leaf of @node for the two kinds that Python has. */
-static inline uint32_t calls_leaf(struct calls *calls, uint32_t node, enum trace_kind kind)
-{
-	const struct calls_leaves *leaves = &calls->leaves[node & (CALLS_LEAVES - 1)];
-	unsigned which = kind - TRACE_PYTHON_MEMORY;
+/* calls_outside_chunk - the same where a frame's link and instruction are neighbours, and all frames lie in the chunk
+ * of memory that the thread's frames are made in now: all can be read, still a frame or not, so there is no branch
+ * for each. */
+typedef uint64_t calls_pair __attribute__((vector_size(16), may_alias));
+typedef uint64_t calls_pair_of_frame __attribute__((vector_size(16), aligned(8), may_alias));
 
-	if (likely(calls->latest && calls->latest->under.node == node))
-		leaves = &calls->latest->under;
-	if (likely(leaves->node == node && leaves->epoch == traces_epoch() && leaves->leaf[which]))
-		return leaves->leaf[which];
-	return calls_leaf_new(calls, node, kind);
+static inline __attribute__((always_inline)) bool calls_outside_chunk(const struct calls *calls)
+{
+	const unsigned previous = layout.previous;
+	const struct calls_link *link = calls->top;
+	uintptr_t outer = link->outer;
+	calls_pair changed = { layout_word(calls->innermost, previous) ^ outer };
+	unsigned left = calls->shows;
+
+#define COMPARE(outward) \
+	changed |= *(const calls_pair_of_frame *)(outer + previous) ^ *(const calls_pair *)&link[-(outward)]; \
+	outer = link[-(outward)].outer;
+	for (; left > 4; left -= 4, link -= 4) {
+		COMPARE(1) COMPARE(2) COMPARE(3) COMPARE(4)
+	}
+	for (; left > 1; left--, link--) {
+		COMPARE(1)
+	}
+#undef COMPARE
+	return likely((changed[0] | changed[1]) == 0);
+}
+
+/* calls_leaf - for an allocation in the frame @frame; the thread's frames are made in @chunk now (0: not known). 0:
+ * calls_leaf_find knows. @which: memo_kind. */
+static inline __attribute__((always_inline))
+uint32_t calls_leaf(struct calls *calls, uintptr_t frame, uintptr_t chunk, const struct caller *caller, unsigned which)
+{
+	uint64_t at;
+
+	if (unlikely(calls->innermost != frame))
+		return 0;
+	at = layout_word(frame, layout.instruction);
+	const struct memo_entry *entry = memo_at(&calls->memo, at, calls->parent, caller);
+	if (unlikely(entry->stamp != memo_stamp()) || !memo_about(entry, at, calls->parent, caller) ||
+	    !(chunk && likely(calls->chunk == chunk) ? calls_outside_chunk(calls) : calls_outside(calls)))
+		return 0;
+	return entry->leaf[which];
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/proof.h"
 #include "ledger/blocks.h"
 #include "ledger/index.h"
 #include "ledger/registrations.h"
@@ -138,6 +139,7 @@ void codes_dead(uintptr_t address)
 			__atomic_store_n(&set->address[i], 0, __ATOMIC_RELAXED);
 	lock_release(&lock);
 	__atomic_fetch_add(&deaths, 1, __ATOMIC_RELEASE);
+	proof_void();
 }
 
 static size_t put_utf8(char *to, uint32_t c)

@@ -9,15 +9,16 @@
 #define DEPTH 64u
 
 struct layout layout;
+const uintptr_t *layout_thread;
 
 static const struct layout rows[] = {
-	{ 0x0309, 24, false, 0, 176, 24, 32, 104, 0, 1, 112, 104, 40, 0, 120 },
-	{ 0x030a, 24, false, 0, 176, 24, 32, 96, 0, 2, 112, 104, 40, 0, 120 },
-	{ 0x030b, 56, true, 8, 152, 48, 32, 56, 69, 0, 128, 112, 72, 184, 136 },
-	{ 0x030c, 56, true, 0, 136, 8, 0, 56, 70, 0, 128, 112, 68, 192, 136 },
-	{ 0x030d, 72, false, 0, 152, 8, 0, 56, 70, 0, 128, 112, 68, 200, 136 },
-	{ 0x030e, 72, false, 0, 152, 8, 0, 56, 74, 0, 128, 112, 68, 208, 136 },
-	{ 0x030f, 72, false, 0, 176, 8, 0, 56, 74, 0, 128, 112, 68, 208, 136 },
+	{ 0x0309, 24, false, 0, 176, 24, 32, 104, 0, 1, 112, 104, 40, 0, 120, 0x238, 0 },
+	{ 0x030a, 24, false, 0, 176, 24, 32, 96, 0, 2, 112, 104, 40, 0, 120, 0x238, 0 },
+	{ 0x030b, 56, true, 8, 152, 48, 32, 56, 69, 0, 128, 112, 72, 184, 136, 0x240, 296 },
+	{ 0x030c, 56, true, 0, 136, 8, 0, 56, 70, 0, 128, 112, 68, 192, 136, 0, 0 },
+	{ 0x030d, 72, false, 0, 152, 8, 0, 56, 70, 0, 128, 112, 68, 200, 136, 0, 0 },
+	{ 0x030e, 72, false, 0, 152, 8, 0, 56, 74, 0, 128, 112, 68, 208, 136, 0, 0 },
+	{ 0x030f, 72, false, 0, 176, 8, 0, 56, 74, 0, 128, 112, 68, 208, 136, 0, 0 },
 };
 
 /* From 3.13 on _PyRuntime begins with a table of offsets: a text, the version, then words. Which word says what: */
@@ -130,9 +131,21 @@ static bool check(void)
 	return same && (frame || !ours);
 }
 
+/* A thread state's chunk is followed by the places of its next frame and of its end. */
+static bool chunk_fits(uintptr_t thread)
+{
+	if (!layout.chunk || layout.instruction != layout.previous + sizeof(uintptr_t))
+		return false;
+	uintptr_t chunk = layout_word(thread, layout.chunk), top = layout_word(thread, layout.chunk + 8),
+		  end = layout_word(thread, layout.chunk + 16), frame = layout_current(thread);
+	return chunk % 16 == 0 && frame > chunk && top > frame && top <= end && end - chunk >= LAYOUT_CHUNK &&
+	       layout_word(chunk, 8) == end - chunk;
+}
+
 bool layout_attach(void *(*symbol)(const char *name))
 {
 	const struct layout *row = NULL;
+	const uintptr_t *word;
 
 	if (layout.version)
 		return true;
@@ -147,6 +160,11 @@ bool layout_attach(void *(*symbol)(const char *name))
 	layout.version = 0;
 	if (!check())
 		return false;
+	word = layout.current ? symbol("_PyRuntime") : NULL;
+	word = word ? word + layout.current / sizeof *word : NULL;
+	if (!chunk_fits((uintptr_t)capi_current()))
+		layout.chunk = 0;
+	layout_thread = word && *word == (uintptr_t)capi_current() ? word : NULL;
 	layout.version = row->version;
 	return true;
 }

@@ -19,18 +19,27 @@ struct layout {
 	uint8_t name, filename;     /* in a code object; name: qualified where the version has it */
 	uint8_t first_line, first_instruction;
 	uint8_t linetable;          /* 0: not to be read (lines.h) */
+	uint16_t current;           /* in _PyRuntime: the thread state that holds the GIL; 0: each thread knows its own */
+	uint16_t chunk;             /* in a thread state: the memory that its frames are made in; 0: not known */
 };
 
-extern struct layout layout;
+extern struct layout layout __attribute__((visibility("hidden")));
+
+/* Where the current thread state is: NULL if not known, then the C API says it. */
+extern const uintptr_t *layout_thread __attribute__((visibility("hidden")));
+
+#define LAYOUT_THREAD_LOCAL_STATE 0x030c  /* the version from which each thread knows its own thread state */
 
 /* layout_attach - with the GIL, from C code that Python code has called: choose the row and check it. @symbol: as
  * for capi_load. Return: true if the layout is known to fit. Makes the frame objects of the current stack. */
 bool layout_attach(void *(*symbol)(const char *name));
 
+typedef uintptr_t __attribute__((may_alias)) layout_aliasing;
+
 /* From here on all offsets are right. @thread: a thread state that belongs to the caller; its frames live. */
 static inline uintptr_t layout_word(uintptr_t object, unsigned offset)
 {
-	return *(const volatile uintptr_t *)(object + offset);
+	return *(const layout_aliasing *)(object + offset);
 }
 
 static inline uintptr_t layout_current(uintptr_t thread)
@@ -38,6 +47,18 @@ static inline uintptr_t layout_current(uintptr_t thread)
 	uintptr_t word = layout_word(thread, layout.thread_frame);
 
 	return layout.indirect && word ? layout_word(word, layout.held_frame) : word;
+}
+
+/* layout_chunk - the memory in which the thread's frames are made now, 0 if not known. As long as it is that, all of
+ * its first LAYOUT_CHUNK bytes (CPython's smallest) can be read. layout_in_chunk - does @frame lie there? */
+#define LAYOUT_CHUNK 16384u
+static inline uintptr_t layout_chunk(uintptr_t thread)
+{
+	return layout.chunk ? layout_word(thread, layout.chunk) : 0;
+}
+static inline bool layout_in_chunk(uintptr_t chunk, uintptr_t frame)
+{
+	return chunk && frame - chunk < LAYOUT_CHUNK - 128;
 }
 
 /* A reference to a code object may be tagged (3.14+). */

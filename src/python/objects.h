@@ -5,15 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/caller.h"
+#include "python/memo.h"
 
-/* What the hooks call for native frames: native/trace.h's trace_here (a sibling that this floor cannot include). */
-typedef uint32_t (*objects_native_fn)(uint32_t parent, const struct caller *caller, bool *foreign);
 
 /* objects_configure - before the interpreter starts: record (@on), and with native frames where an extension
  * allocates (@native, NULL for none). @before, @after: around the real allocator's calls, so that the malloc below
  * it is not recorded twice. */
-void objects_configure(bool on, objects_native_fn native, void (*before)(void), void (*after)(void));
+void objects_configure(bool on, memo_native_fn native, void (*before)(void), void (*after)(void));
 
 /* objects_sample - only blocks for which @chosen (bytes that the block takes) says so are recorded. Before the
  * interpreter starts. */

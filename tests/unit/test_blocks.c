@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/os.h"
 #include "ledger/blocks_fast.h"
+#include "ledger/blocks_pooled.h"
 
 #define CHECK(condition) \
 	do { \
@@ -97,6 +98,11 @@ static void windows_of_any_width(void)
 		for (uintptr_t at = pool + 48; at + spacing <= pool + PAGE; at += spacing)
 			CHECK(blocks_get(at) == (at & 0xfff) + 1 && (spacing == 16 || blocks_get(at + 16) == BLOCK_NONE));
 		CHECK(list(pool, pool + PAGE).count == (PAGE - 48) / spacing);
+		for (uintptr_t at = pool + 48; at + spacing <= pool + PAGE; at += spacing) {
+			CHECK(blocks_drop_plain(at) && !blocks_drop_plain(at));
+			blocks_put_pooled(at, 9, spacing);
+			CHECK(blocks_get(at) == 9 && (spacing == 16 || !blocks_drop_plain(at + 16)));
+		}
 	}
 }
 
@@ -124,6 +130,22 @@ static void too_wide_windows_are_split(void)
 	CHECK(blocks_put_exclusive(pool - PAGE + 256, 7, 256));
 	CHECK(blocks_put(pool - PAGE + 32, 8) && blocks_put(pool - PAGE + 64, 9) && blocks_get(pool - PAGE + 256) == 7);
 	CHECK(list(pool - PAGE, pool).count == 3 && blocks_lost() == 0);
+}
+
+/* What is in an allocator's own pages, and what malloc has served for it. */
+static void the_short_way(void)
+{
+	uintptr_t pool = HEAP + 0x300000, heap = HEAP + 0x304000;
+
+	blocks_put_pooled(pool + 64, 1, 64);
+	CHECK(blocks_get(pool + 64) == 1 && blocks_flag(pool + 64) && !blocks_drop_plain(pool + 64));
+	CHECK(blocks_take(pool + 64) == (1 | BLOCK_CODE) && !blocks_drop_plain(pool + 64));
+	CHECK(!blocks_drop_plain(heap + 32) && !blocks_drop_plain((uintptr_t)1 << 47));
+	CHECK(blocks_put(heap + 32, 2) && blocks_put(heap + 64, 3));
+	size_t memory = blocks_memory();
+	blocks_put_pooled(heap + 64, 4, 16); /* narrower windows would not be for this caller to make */
+	CHECK(blocks_get(heap + 64) == 4 && blocks_get(heap + 32) == 2 && blocks_memory() == memory);
+	CHECK(blocks_drop_plain(heap + 64) && blocks_take(heap + 32) == 2);
 }
 
 /* A random life of a heap in blocks of 32 to 160 bytes, written down twice. */
@@ -304,6 +326,7 @@ int main(void)
 	a_record_is_its_blocks();
 	windows_of_any_width();
 	too_wide_windows_are_split();
+	the_short_way();
 	as_the_model_says();
 	far_before();
 	threads_share_pages();

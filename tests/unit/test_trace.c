@@ -33,20 +33,26 @@
 #define STAY __asm__ volatile("" : : : "memory")
 
 static uint32_t parent, node;
-static bool foreign;
+static bool foreign, held;
+static struct proof proof, earlier; /* of @node; of what held says whether it is true here, too */
 
 /* As a malloc would: without a parent by either way, which must come to the same. */
 static NOINLINE void allocate(void)
 {
 	struct caller caller = caller_at(__builtin_frame_address(0));
 	static unsigned turn;
+	struct proof mine;
 
 	errno = 77;
+	trace_here_proven(parent, &caller, &mine);
+	CHECK(mine.count == PROOF_NONE || proof_holds(&mine, &caller));
+	proof = mine;
 	if (parent == TRACE_ROOT && turn++ % 3)
 		node = traces_parent(trace_leaf_here(caller.ip, caller.cfa, caller.fp));
 	else
 		node = trace_here(parent, &caller, &foreign);
 	CHECK(errno == 77);
+	held = proof_holds(&earlier, &caller);
 }
 
 static NOINLINE void one(void)
@@ -186,6 +192,44 @@ static NOINLINE void stacks_end_at_the_function(void)
 }
 
 static sigjmp_buf back;
+
+static NOINLINE void left(void)
+{
+	one();
+	STAY;
+}
+
+static NOINLINE void right(void)
+{
+	one();
+	STAY;
+}
+
+static NOINLINE void left_and_right(void)
+{
+	void (*const calls[])(void) = { left, left, right, left };
+
+	for (volatile unsigned i = 0; i < 4; i++) {
+		calls[i]();
+		CHECK(proof.count != PROOF_NONE && held == (i > 0 && calls[i] == left));
+		if (i == 0)
+			earlier = proof;
+	}
+	STAY;
+}
+
+/* Two calls with frames of one size: the innermost return address and the stack pointer are the same. */
+static void proofs_are_of_one_stack(void)
+{
+	uint32_t epoch = proof_epoch;
+
+	parent = traces_child(TRACE_ROOT, trace_python(8, 1));
+	stop(left_and_right);
+	parent = TRACE_ROOT;
+	CHECK(proof_epoch == epoch);
+	trace_unloading();
+	CHECK(proof_epoch != epoch);
+}
 
 static void handler(int number)
 {
@@ -386,6 +430,7 @@ int main(int argc, char **argv)
 	CHECK(trace_unknown() == 0);
 	very_deep_stacks_have_their_inner_frames();
 	stacks_end_at_the_function();
+	proofs_are_of_one_stack();
 	parts_belong_to_their_function();
 	signals_are_passed_through();
 	signals_may_come_at_any_time();
