@@ -15,6 +15,7 @@
 #include "report/origin.h"
 
 #define WORD sizeof(uintptr_t)
+#define METATYPES 3u
 #define NEIGHBOURS 256u       /* successors that are asked whether a buffer is theirs */
 #define PREFIX 256u           /* dict values: their pointer leads behind a prefix of at most that many bytes */
 
@@ -78,7 +79,9 @@ static bool see(struct walk *walk, uintptr_t address)
 	return true;
 }
 
-static bool is_type(const struct heap *heap, uintptr_t address)
+/* Is there a type at @address? What lies in a module may be anything, and lead to any object, that is no type. @depth:
+ * metatypes that have metatypes. */
+static bool is_type(const struct heap *heap, uintptr_t address, unsigned depth)
 {
 	const pytype *type = (const pytype *)address;
 	if (address % WORD)
@@ -86,8 +89,11 @@ static bool is_type(const struct heap *heap, uintptr_t address)
 	if (heap_node(heap, &type->head) == NODE_NONE &&
 	    (modules_find(address) == MODULE_NONE || !memory_readable((uintptr_t)&type->head.type)))
 		return false;
-	return type->head.type == py.PyType_Type || (heap_node(heap, &type->head.type->head) != NODE_NONE &&
-						     type_inherits(type->head.type, py.PyType_Type));
+	const pytype *meta = type->head.type;
+	if (meta == py.PyType_Type)
+		return true;
+	return depth && heap_node(heap, &meta->head) != NODE_NONE && is_type(heap, (uintptr_t)meta, depth - 1) &&
+	       type_inherits(meta, py.PyType_Type);
 }
 
 /* Does an object live in the block at @address, one of the graph or one that only C code knows? */
@@ -98,7 +104,7 @@ static bool holds_object(const struct heap *heap, uintptr_t address, const struc
 		const pyobject *object = (const pyobject *)(address + head);
 		if (heap_node(heap, object) != NODE_NONE && objects_block(object) == address)
 			return true;
-		if (origin->kind == TRACE_PYTHON_OBJECT && is_type(heap, (uintptr_t)object->type))
+		if (origin->kind == TRACE_PYTHON_OBJECT && is_type(heap, (uintptr_t)object->type, METATYPES))
 			return true;
 	}
 	return false;
