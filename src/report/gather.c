@@ -63,6 +63,8 @@ static bool add_block(void *gathering_pointer, uintptr_t address, uint32_t recor
 	add_slots(gathering, address);
 	bool python = is_python(gathering, BLOCK_TRACE(record));
 	size_t size = origin_block_size(address, python);
+	if (!size) /* of a call before the host's malloc was found: that does not know it */
+		return true;
 	bool readable = roots_readable(gathering->roots, address, address + size, &gathering->span);
 	add(gathering, address, size, !readable ? GATHER_UNREADABLE : python ? GATHER_PYTHON : GATHER_NATIVE);
 	return !gathering->failed;
