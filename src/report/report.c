@@ -85,14 +85,14 @@ static int publish(struct material *material)
 	return result < 0 ? result : closed < 0 ? closed : 1;
 }
 
-/* Where a pointer may lie. Before the copy's own heap grows; the caller's registers lie above this frame. */
-static __attribute__((noinline)) const struct roots *look_around(const struct report_request *request)
+/* Where a pointer may lie. Before the copy's own heap grows. */
+static const struct roots *look_around(const struct report_request *request)
 {
 	static struct roots roots;
 	if (options.alloc != ALLOC_ALL || options.sample || request->ledger_only ||
 	    (registrations_count() == 0 && !options.leaks))
 		return NULL;
-	return roots_read(&roots, (uintptr_t)__builtin_frame_address(0)) == 0 ? &roots : NULL;
+	return roots_read(&roots, request->host_sp) == 0 ? &roots : NULL;
 }
 
 int report_make(const struct report_request *request)

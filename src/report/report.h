@@ -9,6 +9,7 @@ struct report_request {
 	const char *trigger, *label;      /* as in the report; label may be NULL */
 	uint32_t sequence;                /* of this snapshot in the process, from 1 */
 	int32_t pid, ppid;                /* of the host: the copy has a pid of its own */
+	uintptr_t host_sp;                /* of this thread's stack: below lies what is this library's own */
 	bool in_place;                    /* isolation */
 	bool alone;                       /* the host had no other thread */
 	bool with_python;                 /* this thread holds the GIL of a live interpreter */

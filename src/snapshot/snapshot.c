@@ -174,7 +174,7 @@ static int make(struct report_request *request, bool end, int *token)
 	return freeze_in_place(work, request, memory);
 }
 
-static int take(enum snapshot_trigger trigger, const char *label, int *token)
+static int take(enum snapshot_trigger trigger, const char *label, int *token, uintptr_t host_sp)
 {
 	static const char *const names[] = { "exit", "_exit", "exec", "api" };
 	bool with_python = python_can_look() && python_here();
@@ -185,6 +185,7 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token)
 		.pid = state.pid,
 		.ppid = (int32_t)os_call(SYS_getppid, 0, 0, 0, 0, 0, 0),
 		.alone = threads_alone(),
+		.host_sp = host_sp,
 		.with_python = with_python,
 		.reason = python_reason(with_python),
 		.findings_only = options.report == REPORT_FINDINGS && trigger != TRIGGER_API,
@@ -206,11 +207,21 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token)
 	return result < 0 ? result : 0;
 }
 
-int snapshot_take(enum snapshot_trigger trigger, const char *label)
+/* The registers that the host's functions want back are pushed right below this frame's pointer (__builtin_unwind_init
+ * has all of them pushed). Further down there are words that earlier calls left in buffers of ours. */
+#define REGISTERS_KEPT (6 * sizeof(uintptr_t))
+
+__attribute__((noinline)) int snapshot_take(enum snapshot_trigger trigger, const char *label)
 {
+#ifdef __x86_64__
+	uintptr_t host_sp = (uintptr_t)__builtin_frame_address(0) - REGISTERS_KEPT;
+#else
+	uintptr_t host_sp = 0; /* they may be anywhere in the frame: all of the stack */
+#endif
 	int saved = errno, token = -1, result = 0;
 	bool api = trigger == TRIGGER_API;
 
+	__builtin_unwind_init();
 	if (!state.ready || freeze_inside() || os_getpid() != state.pid)
 		return api ? -EAGAIN : 0;
 	/* Before our lock: a thread with the GIL may be waiting for that one. */
@@ -224,7 +235,7 @@ int snapshot_take(enum snapshot_trigger trigger, const char *label)
 		result = -EBUSY;
 	} else {
 		if (!ended(trigger) && due(trigger))
-			result = take(trigger, label, &token);
+			result = take(trigger, label, &token, host_sp);
 		lock_release(&state.lock);
 	}
 	python_unlock(token);
