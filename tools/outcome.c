@@ -45,17 +45,20 @@ static void put_worth_showing(FILE *out, const struct outcome *outcome)
 		fputs(clean_line(name, sizeof(name), outcome->files[last]), out);
 }
 
-static void put_no_report(FILE *out, const struct program *program, int status)
+static bool only_findings(const char *options)
 {
-	const char *policy = getenv(FORKHELD_ENV_OPTIONS);
+	return options && strstr(options, "report=findings");
+}
 
+static void put_no_report(FILE *out, const struct program *program, const char *options, int status)
+{
 	fputs("forkheld: no report was written: ", out);
 	if (program_obstacle(program))
 		fputs("none was possible\n", out);
 	else if (WIFSIGNALED(status))
 		fprintf(out, "signal %d (%s) ended the program before it could be looked at\n", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
-	else if (policy && strstr(policy, "report=findings"))
+	else if (only_findings(options))
 		fputs("there are no findings (report=findings)\n", out);
 	else
 		fputs("the reason is not known; forkheld doctor may tell\n", out);
@@ -96,7 +99,15 @@ static void put_counts(FILE *out, const struct outcome *outcome)
 	merge_finish(&merge);
 }
 
-static void put_reports(FILE *out, const struct outcome *outcome)
+/* last_is_missing - the last of the command's own reports says that it became another program, of which there is none:
+ * it could not be seen, was killed, or its report could not be written. */
+static bool last_is_missing(const struct outcome *outcome, const char *options)
+{
+	return outcome->own > 0 && outcome->read == outcome->count &&
+	       strcmp(outcome->reports[outcome->own - 1]->trigger, "exec") == 0 && !only_findings(options);
+}
+
+static void put_reports(FILE *out, const struct outcome *outcome, const char *options)
 {
 	size_t others = outcome->count - outcome->own, named = outcome->own ? outcome->own : outcome->count;
 	size_t incomplete = 0;
@@ -115,12 +126,15 @@ static void put_reports(FILE *out, const struct outcome *outcome)
 		incomplete += outcome->reports[i] && !outcome->reports[i]->complete;
 	if (incomplete > 0)
 		fprintf(out, " (%zu incomplete)", incomplete);
+	if (last_is_missing(outcome, options))
+		fputs(", but what the command executed last left no report", out);
 	fputs("; run: forkheld show ", out);
 	put_worth_showing(out, outcome);
 	fputc('\n', out);
 }
 
-void outcome_print(FILE *out, const struct pattern *pattern, const struct program *program, pid_t pid, int status)
+void outcome_print(FILE *out, const struct pattern *pattern, const struct program *program, const char *options,
+		   pid_t pid, int status)
 {
 	struct outcome outcome = {0};
 	char line[1024];
@@ -136,9 +150,9 @@ void outcome_print(FILE *out, const struct pattern *pattern, const struct progra
 		outcome.reports[i] = report_load(outcome.files[i]);
 	own_first(&outcome, pid);
 	if (outcome.count == 0)
-		put_no_report(out, program, status);
+		put_no_report(out, program, options, status);
 	else
-		put_reports(out, &outcome);
+		put_reports(out, &outcome, options);
 	for (size_t i = 0; i < outcome.read; i++)
 		report_free(outcome.reports[i]);
 	for (size_t i = 0; i < outcome.count; i++)

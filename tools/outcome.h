@@ -7,8 +7,9 @@
 #include "pattern.h"
 #include "program.h"
 
-/* outcome_print - which reports are new, what they found, how to look at them; or why there is none. @pid: the
- * command's, @status: as waitpid gives it. */
-void outcome_print(FILE *out, const struct pattern *pattern, const struct program *program, pid_t pid, int status);
+/* outcome_print - which reports are new, what they found, how to look at them; or why there is none. @options: those
+ * that the library got, or NULL. @pid: the command's, @status: as waitpid gives it. */
+void outcome_print(FILE *out, const struct pattern *pattern, const struct program *program, const char *options,
+		   pid_t pid, int status);
 
 #endif

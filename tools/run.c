@@ -94,7 +94,7 @@ static int run(char *const *argv, struct pattern *pattern, const char *given_opt
 	pattern_before(pattern);
 	list = joined(given_options);
 	if (launch(argv, program.gcc_asan ? NULL : library, pattern->text, list, &pid, &status, &error)) {
-		outcome_print(stderr, pattern, &program, pid, status);
+		outcome_print(stderr, pattern, &program, list ? list : getenv(FORKHELD_ENV_OPTIONS), pid, status);
 		status = exit_status(status);
 	} else if (pid < 0) {
 		status = fail(STATUS_OURS, "no process can be made: %s", strerror(error));

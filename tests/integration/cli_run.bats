@@ -195,6 +195,17 @@ compiled() {
 	"$FORKHELD_BIN" check "forkheld.${BASH_REMATCH[1]}.json" "forkheld.${BASH_REMATCH[1]}.json.1"
 }
 
+@test "a CMD that becomes a program which leaves no report: said, lest its findings be taken for none" {
+	forkheld run -- sh -c 'exec env -u LD_PRELOAD true'
+	is 0 "no findings in"
+	is 0 "but what the command executed last left no report"
+	lines 1
+	forkheld run -- sh -c 'exec env true'; is 0 "no findings in"
+	[[ $stderr != *"left no report"* ]]
+	forkheld run --options report=findings -- /usr/bin/true
+	is 0 "no report was written: there are no findings (report=findings)"
+}
+
 @test "reports that were there before are not counted as new" {
 	cp sample.json forkheld.1.json
 	cp sample.json forkheld.22.json.3
