@@ -87,17 +87,26 @@ static struct slot *slot_at(struct slots *slots, uintptr_t address)
 	return NULL;
 }
 
+/* grown - room for one more in @array of @count elements of @size bytes, which has room for *@room. */
+static bool grown(void *array, uint32_t count, uint32_t *room, size_t size)
+{
+	uint32_t more = *room ? 2 * *room : 16;
+	void *larger;
+
+	if (count < *room)
+		return true;
+	larger = realloc(*(void **)array, more * size);
+	if (!larger)
+		return false;
+	*(void **)array = larger;
+	*room = more;
+	return true;
+}
+
 static bool add_slot(struct slots *slots, const struct slot *slot)
 {
-	if (slots->count == slots->room) {
-		uint32_t room = slots->room ? 2 * slots->room : 16;
-		void *larger = realloc(slots->list, room * sizeof(*slots->list));
-
-		if (!larger)
-			return false;
-		slots->list = larger;
-		slots->room = room;
-	}
+	if (!grown(&slots->list, slots->count, &slots->room, sizeof(*slots->list)))
+		return false;
 	slots->list[slots->count++] = *slot;
 	return true;
 }
@@ -149,15 +158,8 @@ static void take(void *search_pointer, const struct reference *reference)
 
 static bool add_function(struct slots *slots, uintptr_t start, size_t size, enum slot_role role)
 {
-	if (slots->function_count == slots->function_room) {
-		uint32_t room = slots->function_room ? 2 * slots->function_room : 16;
-		void *larger = realloc(slots->functions, room * sizeof(*slots->functions));
-
-		if (!larger)
-			return false;
-		slots->functions = larger;
-		slots->function_room = room;
-	}
+	if (!grown(&slots->functions, slots->function_count, &slots->function_room, sizeof(*slots->functions)))
+		return false;
 	slots->functions[slots->function_count++] = (struct slot_function){ start, size, role };
 	return true;
 }

@@ -65,18 +65,20 @@ beneath() {
 	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "full"'
 }
 
+# A program with a compressor that only its registration keeps.
+HOLDER='
+import os, zlib
+class Holder:
+    def __init__(self):
+        self.compressor = zlib.compressobj()
+    def child(self):
+        pass
+os.register_at_fork(after_in_child=Holder().child)'
+
 @test "where blocks are not all recorded nothing is said, and why" {
 	local setting
 	for setting in alloc=off alloc=native alloc=python sample=4096; do
-		preloaded FORKHELD_OPTIONS=$setting "$(newest_python)" - <<-'PYTHON'
-			import os, zlib
-			class Holder:
-			    def __init__(self):
-			        self.compressor = zlib.compressobj()
-			    def child(self):
-			        pass
-			os.register_at_fork(after_in_child=Holder().child)
-		PYTHON
+		preloaded FORKHELD_OPTIONS=$setting "$(newest_python)" -c "$HOLDER"
 		assert_json '[.objects[] | select(.type == "Holder") | .native_bytes] == [null]'
 		assert_json '.summary.fork_only.native_bytes == null'
 		assert_json '.capabilities[] | select(.name == "native.retention") | .state == "none" and (.reason | test("'${setting%%=*}'"))'
@@ -85,16 +87,9 @@ beneath() {
 }
 
 @test "other threads' registers are said to be missing" {
-	preloaded "$(newest_python)" - <<-'PYTHON'
-		import os, threading, zlib
-		class Holder:
-		    def __init__(self):
-		        self.compressor = zlib.compressobj()
-		    def child(self):
-		        pass
-		os.register_at_fork(after_in_child=Holder().child)
-		threading.Thread(target=threading.Event().wait, daemon=True).start()
-	PYTHON
+	preloaded "$(newest_python)" -c "$HOLDER
+import threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()"
 	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial" and (.reason | test("registers"))'
 	assert_json '[.objects[] | select(.type == "Holder") | .native_bytes >= 0] == [true]'
 }

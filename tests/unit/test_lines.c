@@ -3,31 +3,17 @@
 #define _GNU_SOURCE
 #include "python/lines.h"
 
-#include <dlfcn.h>
-
-#include "ledger/strings.h"
+#include "inside.h"
 #include "python/capi.h"
 #include "python/layout.h"
-
-/* capi.c notes the version's text; nobody here asks for it. */
-const char *strings_intern_n(const char *text, size_t length)
-{
-	(void)length;
-	return text;
-}
-
-static void *symbol(const char *name)
-{
-	return dlsym(RTLD_DEFAULT, name);
-}
 
 /* Return: 0, or why nothing can be compared. */
 __attribute__((visibility("default"))) const char *test_attach(void);
 const char *test_attach(void)
 {
-	if (!capi_load(symbol))
+	if (!capi_load(inside_symbol))
 		return capi_problem();
-	if (!layout_attach(symbol))
+	if (!layout_attach(inside_symbol))
 		return "the layout does not fit";
 	return layout.linetable ? NULL : "the table of lines is not understood";
 }

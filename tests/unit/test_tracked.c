@@ -3,22 +3,9 @@
 #define _GNU_SOURCE
 #include "python/tracked.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
-#include "ledger/strings.h"
-
-/* capi.c notes the version's text; nobody here asks for it. */
-const char *strings_intern_n(const char *text, size_t length)
-{
-	(void)length;
-	return text;
-}
-
-static void *symbol(const char *name)
-{
-	return dlsym(RTLD_DEFAULT, name);
-}
+#include "inside.h"
 
 struct sink {
 	uintptr_t *addresses;
@@ -41,7 +28,7 @@ long test_tracked(uintptr_t *addresses, size_t room)
 {
 	struct sink sink = {addresses, 0, room};
 
-	if (!capi_load(symbol))
+	if (!capi_load(inside_symbol))
 		return -2;
 	return tracked_visit(take, &sink) ? (long)sink.count : -1;
 }
