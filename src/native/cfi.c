@@ -168,8 +168,6 @@ static bool extended(struct program *program, struct cfi_reader *code, uint8_t o
 		return define(row, number, (int64_t)cfi_uleb(code));
 	case 0x0d: /* def_cfa_register */
 		return define(row, cfi_uleb(code), row->offset);
-	case 0x0e: /* def_cfa_offset */
-		return define(row, row->base, (int64_t)cfi_uleb(code));
 	case 0x0f: /* def_cfa_expression */
 		cfa_expression(row, cfi_block(code));
 		return true;
@@ -207,6 +205,12 @@ static bool run(struct program *program, struct cfi_reader code, uintptr_t at)
 	while (code.at < code.end && !code.bad) {
 		uint8_t operation = cfi_byte(&code), low = operation & 0x3f;
 		uint64_t delta = 0;
+
+		if (operation == 0x0e) { /* def_cfa_offset: every other one, as functions push and pop */
+			if (!define(&program->row, program->row.base, (int64_t)cfi_uleb(&code)))
+				return false;
+			continue;
+		}
 
 		switch (operation >> 6) {
 		case 1: /* advance_loc */

@@ -32,7 +32,7 @@ static uint64_t leb(struct cfi_reader *reader, unsigned *bits)
 	return value;
 }
 
-uint64_t cfi_uleb(struct cfi_reader *reader)
+uint64_t cfi_uleb_long(struct cfi_reader *reader)
 {
 	unsigned bits;
 

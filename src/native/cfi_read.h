@@ -38,7 +38,14 @@ static inline uint8_t cfi_byte(struct cfi_reader *reader)
 	reader->bad = true;
 	return 0;
 }
-uint64_t cfi_uleb(struct cfi_reader *reader);
+/* cfi_uleb_long - of more than one byte, or none. */
+uint64_t cfi_uleb_long(struct cfi_reader *reader);
+static inline uint64_t cfi_uleb(struct cfi_reader *reader)
+{
+	if (reader->at < reader->end && *reader->at < 0x80)
+		return *reader->at++;
+	return cfi_uleb_long(reader);
+}
 int64_t cfi_sleb(struct cfi_reader *reader);
 struct cfi_reader cfi_block(struct cfi_reader *reader);
 
