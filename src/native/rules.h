@@ -29,10 +29,9 @@ extern uint32_t rules_epoch __attribute__((visibility("hidden")));
 struct rule rules_find(uintptr_t pc);
 
 /* rules_get - the rule for @pc, which lies in the instruction itself (a return address - 1). Thread: any. Signal:
- * safe. No lock. */
-static inline struct rule rules_get(uintptr_t pc)
+ * safe. No lock. rules_get_from - for many in a row: @table is rules_table. */
+static inline struct rule rules_get_from(const struct rule_table *table, uintptr_t pc)
 {
-	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
 	uint64_t wanted = pc ^ (uint64_t)__atomic_load_n(&rules_epoch, __ATOMIC_RELAXED) << 48, tag, word;
 	struct rule rule;
 
@@ -49,6 +48,11 @@ static inline struct rule rules_get(uintptr_t pc)
 		}
 	}
 	return rules_find(pc);
+}
+
+static inline struct rule rules_get(uintptr_t pc)
+{
+	return rules_get_from(__atomic_load_n(&rules_table, __ATOMIC_ACQUIRE), pc);
 }
 
 /* rules_init - in the constructor, after modules_init. rules_forget - every address may have changed its meaning. */

@@ -127,39 +127,49 @@ static inline bool on_trail(const struct trail *trail, const struct registers *a
 	       !walk_trail_failing(trail, top, depth);
 }
 
-static void prove(struct proof *proof, const struct check *checks, unsigned from, unsigned to)
+/* within - walk_within, by frame alone: does the stack add nothing to what Python's says? */
+static inline bool within(struct trail *trail, const struct registers *at, const struct caller *caller,
+			  struct proof *proof)
 {
+	if (proof)
+		proof_begin(proof, caller, false);
+	if (walk_within(&trail->extent, *at, depth, proof)) {
+		if (proof)
+			proof_end(proof);
+		return true;
+	}
+	if (proof)
+		proof->count = PROOF_NONE;
+	return false;
+}
+
+/* prove_trail, prove_twig - what has just been found, by what it was found by. A trail or a twig that ends at the stop
+ * function stands for itself. @proof may be NULL. */
+static void prove_trail(struct proof *proof, const struct caller *caller, const struct trail *trail)
+{
+	const struct step *top = &trail->steps[trail->count - 1];
+	unsigned from = trail->count > depth ? trail->steps[trail->count - 1 - depth].checks : 0, to = top->checks;
+
+	if (!proof)
+		return;
+	proof_begin(proof, caller, top->needs_fp);
 	while (to-- > from && proof->count != PROOF_NONE)
-		proof_add(proof, checks[to].at, checks[to].value);
+		proof_add(proof, trail->checks[to].at, trail->checks[to].value);
 	proof_end(proof);
 }
 
-static void prove_twig(struct proof *proof, const struct trail *trail, const struct twig *twig)
+static void prove_twig(struct proof *proof, const struct caller *caller, const struct trail *trail,
+		       const struct twig *twig)
 {
 	const struct group *group = &trail->ring[twig->at % TRAIL_RING], *end = group + twig->groups;
 
+	if (!proof || twig->outer != TWIG_ROOTED)
+		return;
+	proof_begin(proof, caller, twig->needs_fp);
 	for (; group != end; group++)
 		for (unsigned i = 0; i < TRAIL_GROUP && proof->count != PROOF_NONE; i++)
 			proof_add(proof, twig->sp + group->place[i] * sizeof(uintptr_t), group->value[i]);
 	proof_end(proof);
-}
-
-/* prove_known - what has just been found, by what it was found by. A trail or a twig that ends at the stop function
- * stands for itself. */
-static void prove_known(struct trail *trail, const struct registers *at, uint32_t parent, struct proof *proof)
-{
-	const struct caller caller = { at->ip, at->sp, at->fp };
-	const struct step *top = &trail->steps[trail->count - 1];
-	const struct twig *twig;
-
-	if (on_trail(trail, at, parent)) {
-		proof_begin(proof, &caller, top->needs_fp);
-		prove(proof, trail->checks, trail->count > depth ? trail->steps[trail->count - 1 - depth].checks : 0,
-		      top->checks);
-	} else if ((twig = known(trail, at, parent)) && twig->outer == TWIG_ROOTED) {
-		proof_begin(proof, &caller, twig->needs_fp);
-		prove_twig(proof, trail, twig);
-	}
 }
 
 /* @proof may be NULL. */
@@ -179,19 +189,23 @@ uint32_t here(uint32_t parent, const struct caller *caller, bool *foreign, struc
 		if (unlikely(trail->epoch != __atomic_load_n(&rules_epoch, __ATOMIC_RELAXED)))
 			renew(trail);
 		if (likely(extent_enter(&trail->extent, at.sp))) {
-			if (on_trail(trail, &at, parent)) {
+			if (parent != TRACE_ROOT && within(trail, &at, caller, proof)) {
+				node = parent;
+			} else if (on_trail(trail, &at, parent)) {
 				node = trail->steps[trail->count - 1].node;
 				other = trail->steps[trail->count - 1].foreign;
+				prove_trail(proof, caller, trail);
 			} else if ((twig = known(trail, &at, parent))) {
 				walk_met(trail, twig);
 				other = twig->foreign;
 				if (other || parent == TRACE_ROOT)
 					node = twig->node;
+				prove_twig(proof, caller, trail, twig);
 			} else {
-				node = walk(trail, at, parent, depth, &other);
+				node = walk(trail, at, parent, depth, &other, &twig);
+				if (twig)
+					prove_twig(proof, caller, trail, twig);
 			}
-			if (proof)
-				prove_known(trail, &at, parent, proof);
 		}
 		trace_end(trail);
 	}
@@ -224,7 +238,7 @@ uint32_t trace_leaf_search(struct trail *trail, uintptr_t ip, uintptr_t sp, uint
 	}
 	if (!extent_enter(&trail->extent, sp))
 		return traces_leaf(TRACE_ROOT, TRACE_MALLOC);
-	return traces_leaf(walk(trail, at, TRACE_ROOT, depth, &foreign), TRACE_MALLOC);
+	return traces_leaf(walk(trail, at, TRACE_ROOT, depth, &foreign, &twig), TRACE_MALLOC);
 }
 
 uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
@@ -234,7 +248,8 @@ uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign)
 
 uint32_t trace_here_proven(uint32_t parent, const struct caller *caller, struct proof *proof)
 {
-	proof->count = PROOF_NONE;
+	if (proof)
+		proof->count = PROOF_NONE;
 	return here(parent, caller, NULL, proof);
 }
 

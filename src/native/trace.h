@@ -25,8 +25,9 @@ void trace_stop_at(uintptr_t function);
  * unchanged. Return: the innermost frame's node; @parent if nothing is known. */
 uint32_t trace_here(uint32_t parent, const struct caller *caller, bool *foreign);
 
-/* trace_here_proven - trace_here, and why: as long as @proof holds and proof_epoch is what it was before this call, the
- * native frames under @parent are the same. Proof there is for many a @parent that is not TRACE_ROOT, else none. */
+/* trace_here_proven - trace_here, and why (@proof may be NULL): as long as @proof holds and proof_epoch is what it was
+ * before this call, the native frames under @parent are the same. Proof there is for many a @parent that is not
+ * TRACE_ROOT, else none. */
 uint32_t trace_here_proven(uint32_t parent, const struct caller *caller, struct proof *proof);
 
 /* trace_unloading - a module is about to be unloaded, and what runs in it at its end has run (__cxa_finalize): rules

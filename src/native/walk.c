@@ -229,7 +229,7 @@ static bool put_checks(struct trail *trail, struct twig *twig, unsigned from, un
 	return true;
 }
 
-static void keep_twig(struct trail *trail, const struct registers *at, unsigned waiting, unsigned depth)
+static struct twig *keep_twig(struct trail *trail, const struct registers *at, unsigned waiting, unsigned depth)
 {
 	const struct step *top = trail->count ? &trail->steps[trail->count - 1] : NULL;
 	unsigned outer = trail->count - waiting, to = top ? top->checks : 0;
@@ -259,12 +259,13 @@ static void keep_twig(struct trail *trail, const struct registers *at, unsigned 
 	if (trail->ring_head >= UINT32_MAX / 2)
 		trail_clear_twigs(trail);
 	if (!put_checks(trail, &twig, from, to))
-		return;
+		return NULL;
 	way = trail->next_way[place.set]++ % TRAIL_WAYS;
 	trail->tags[place.set][way] = place.tag;
 	kept = &trail->twigs[place.set * TRAIL_WAYS + way];
 	*kept = twig;
 	walk_met(trail, kept);
+	return kept;
 }
 
 /* enter - the trail is another's child, or of another kind of stack. */
@@ -306,7 +307,46 @@ static unsigned advance(struct trail *trail, struct registers *at, struct rule r
 	return at->ip == 0 ? RULE_END : rule.kind;
 }
 
-uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign)
+/* The frame pointer is not carried along but looked for when a frame needs it, which is rare; and only what is known of
+ * the stack's extent is read: walk knows the rest. */
+bool walk_within(const struct extent *extent, struct registers at, unsigned depth, struct proof *proof)
+{
+	const uintptr_t high = extent->high;
+	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* base/proof.h: the frame pointer at the call */
+	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
+
+	for (; depth > 0; depth--) {
+		struct rule rule = rules_get_from(table, ip - 1);
+		uintptr_t cfa = sp + (uintptr_t)(intptr_t)rule.cfa, slot;
+
+		if (unlikely(rule.stop))
+			return true;
+		if (unlikely(rule.kind != RULE_SP)) {
+			if (rule.kind != RULE_FP || !saved)
+				return false;
+			uintptr_t fp = saved == at.sp - 2 * WORD ? at.fp : word_at(saved);
+			cfa = fp + (uintptr_t)(intptr_t)rule.cfa;
+			if (proof)
+				proof_add(proof, saved, fp);
+		}
+		slot = ra_slot(rule, cfa);
+		if (unlikely(!rule.inner || slot < sp || slot >= high || slot >= cfa || slot % WORD != 0))
+			return false;
+		ip = ADDRESS(word_at(slot));
+		if (proof)
+			proof_add(proof, slot, word_at(slot));
+		if (rule.fp != RULE_FP_SAME) {
+			saved = rule.fp == RULE_FP_AT_CFA ? fp_slot(rule, cfa, 0) : 0;
+			if (unlikely(saved < sp || saved >= cfa))
+				saved = 0;
+		}
+		sp = cfa;
+	}
+	return false;
+}
+
+uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign,
+	      struct twig **kept)
 {
 	struct registers innermost = at;
 	unsigned waiting = 0, left;
@@ -347,10 +387,11 @@ uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigne
 	*foreign = trail->count && trail->steps[trail->count - 1].foreign;
 	if (trail->count && (*foreign || !trail->stopping))
 		node = node_of(trail, trail->count - 1);
+	*kept = NULL;
 	if (!straight)
 		root(trail, parent);
 	else
-		keep_twig(trail, &innermost, waiting, depth);
+		*kept = keep_twig(trail, &innermost, waiting, depth);
 	return node;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/proof.h"
 #include "native/trail.h"
 
 /* A frame's registers. @ip is a return address; where a signal interrupted, the address + 1. */
@@ -12,9 +13,16 @@ struct registers {
 	uintptr_t ip, sp, fp;
 };
 
-/* walk - bring @trail up to the stack from @at outward, and keep a twig of it. @depth: innermost frames that must be
- * right. @trail's epoch is the present one. Return: the innermost frame's node, as trace_here. */
-uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign);
+/* walk - bring @trail up to the stack from @at outward, and keep a twig of it: *@kept, NULL if there is none. @depth:
+ * innermost frames that must be right. @trail's epoch is the present one. Return: the innermost frame's node, as
+ * trace_here. */
+uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign,
+	      struct twig **kept);
+
+/* walk_within - do the frames from @at outward lie in the stop function's module up to that function? Nothing is
+ * remembered. @proof (NULL: not asked for) has been begun and gets the words that say so. Return: false if they do
+ * not, or if that takes more than this can follow. */
+bool walk_within(const struct extent *extent, struct registers at, unsigned depth, struct proof *proof);
 
 /* walk_unknown - walks that ended early, so far. */
 uint64_t walk_unknown(void);

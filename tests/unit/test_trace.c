@@ -168,6 +168,26 @@ static void sort(void)
 	STAY;
 }
 
+/* A frame that only the frame pointer leads out of. */
+static NOINLINE void grown(void)
+{
+	static volatile unsigned size;
+	volatile char *room = __builtin_alloca(32 + size++ % 3 * 64);
+
+	room[0] = 0;
+	two();
+	CHECK(proof.count != PROOF_NONE);
+	earlier = proof;
+	two();
+	CHECK(!held); /* from another place */
+	for (volatile int i = 0; i < 2; i++) {
+		two();
+		CHECK(i == 0 || held);
+		earlier = proof;
+	}
+	STAY;
+}
+
 static NOINLINE void stacks_end_at_the_function(void)
 {
 	uint32_t foreign_node;
@@ -178,6 +198,8 @@ static NOINLINE void stacks_end_at_the_function(void)
 		stop(two);
 		CHECK(node == parent && !foreign);
 		stop(allocate);
+		CHECK(node == parent && !foreign);
+		stop(grown);
 		CHECK(node == parent && !foreign);
 		stop(sort);
 		CHECK(foreign && in(node, one));
