@@ -254,7 +254,8 @@ uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame)
 	return calls->steps[calls->count].node;
 }
 
-/* The stack that has just been looked up is what an allocation from @caller leads to. */
+/* The stack that has just been looked up is what an allocation from @caller leads to. Return: NULL if that was the
+ * first of its kind. */
 static struct memo_entry *learn(struct calls *calls, const struct caller *caller, memo_native_fn native)
 {
 	uint64_t at = calls->links[calls->count].at;
@@ -264,6 +265,8 @@ static struct memo_entry *learn(struct calls *calls, const struct caller *caller
 
 	if (entry->version == version && memo_about(entry, at, calls->parent, caller))
 		return entry;
+	if (!memo_seen(&calls->memo, at, calls->parent, caller))
+		return NULL;
 	/* The latest is where it is looked for first. */
 	struct memo_entry first = *entry;
 	*entry = *other;
@@ -287,11 +290,13 @@ uint32_t calls_leaf_find(struct calls *calls, uintptr_t thread, uintptr_t frame,
 	uint32_t stamp = memo_stamp();
 	struct memo_entry *entry;
 
-	if (calls_node(calls, thread, frame) == TRACE_ROOT || calls->count == 0) {
-		struct proof proof;
-		return traces_leaf(native ? native(TRACE_ROOT, caller, &proof) : TRACE_ROOT, memo_kind_of(which));
-	}
+	if (calls_node(calls, thread, frame) == TRACE_ROOT || calls->count == 0)
+		return traces_leaf(native ? native(TRACE_ROOT, caller, NULL) : TRACE_ROOT, memo_kind_of(which));
 	entry = learn(calls, caller, native);
+	if (!entry) {
+		uint32_t node = calls->steps[calls->count].node;
+		return traces_leaf(native ? native(node, caller, NULL) : node, memo_kind_of(which));
+	}
 	if (entry->stamp != stamp || !entry->version)
 		entry->leaf[0] = entry->leaf[1] = 0;
 	entry->stamp = entry->version ? stamp : 0;

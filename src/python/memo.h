@@ -13,8 +13,9 @@
 #include "ledger/traces.h"
 
 #define MEMO_ENTRIES_LOG2 10u
+#define MEMO_SEEN_LOG2 12u
 
-/* native/trace.h's trace_here_proven (a sibling that this floor cannot include). */
+/* native/trace.h's trace_here_proven (a sibling that this floor cannot include). @proof may be NULL. */
 typedef uint32_t (*memo_native_fn)(uint32_t parent, const struct caller *caller, struct proof *proof);
 
 struct memo_entry {
@@ -30,6 +31,7 @@ struct memo_entry {
 
 struct memo {
 	struct memo_entry entries[1u << MEMO_ENTRIES_LOG2];
+	uint8_t seen[1u << MEMO_SEEN_LOG2];
 };
 
 /* memo_stamp - changes with proof_epoch and traces_epoch. Both only grow: their sum is the same only if both are. */
@@ -38,11 +40,26 @@ static inline uint32_t memo_stamp(void) { return __atomic_load_n(&proof_epoch, _
 static inline unsigned memo_kind(enum trace_kind kind) { return kind - TRACE_PYTHON_MEMORY; }
 static inline enum trace_kind memo_kind_of(unsigned which) { return (enum trace_kind)(TRACE_PYTHON_MEMORY + which); }
 
+static inline uint64_t memo_hash(uint64_t at, uint32_t parent, const struct caller *caller)
+{
+	return (at ^ caller->ip << 20 ^ caller->cfa << 36 ^ (uint64_t)parent << 40) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static inline struct memo_entry *memo_at(struct memo *memo, uint64_t at, uint32_t parent, const struct caller *caller)
 {
-	uint64_t hash = (at ^ caller->ip << 20 ^ caller->cfa << 36 ^ (uint64_t)parent << 40) * UINT64_C(0x9e3779b97f4a7c15);
+	return &memo->entries[memo_hash(at, parent, caller) >> (64 - MEMO_ENTRIES_LOG2)];
+}
 
-	return &memo->entries[hash >> (64 - MEMO_ENTRIES_LOG2)];
+/* memo_seen - has such an allocation been asked about lately? Of a program's beginning most never come again, and an
+ * entry costs more than it brings. A wrong answer costs nothing else. */
+static inline bool memo_seen(struct memo *memo, uint64_t at, uint32_t parent, const struct caller *caller)
+{
+	uint64_t hash = memo_hash(at, parent, caller);
+	uint8_t *seen = &memo->seen[hash >> (64 - MEMO_SEEN_LOG2)], tag = (uint8_t)(hash >> 8 | 1);
+	bool was = *seen == tag;
+
+	*seen = tag;
+	return was;
 }
 
 /* memo_other - where what has been pushed out of @entry may be. */
