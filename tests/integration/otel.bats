@@ -314,13 +314,20 @@ registered() {
 }
 
 @test "exporters with a gRPC channel, 1.27.0: the native memory beneath them is told" {
-	local python interpreter name pip
-	python=$(chosen_pythons | head -n 1)
-	interpreter=$(environment "$python" 1.27.0)
-	name=$("$python" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
-	pip=$(installer "$python" "$name")
-	"$pip" -m pip --disable-pip-version-check install -q --target grpc opentelemetry-exporter-otlp-proto-grpc==1.27.0 \
-		>pip.log 2>&1 || { cat pip.log; lacks "no gRPC exporter from PyPI: $(tail -n 1 pip.log)"; }
+	local python interpreter name pip exporter=opentelemetry.exporter.otlp.proto.grpc.trace_exporter
+	# Its protobuf is older than the newest CPythons: the first that it can be imported in, without the library.
+	for python in $(chosen_pythons); do
+		interpreter=$(environment "$python" 1.27.0)
+		name=$("$python" -I -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+		pip=$(installer "$python" "$name")
+		rm -rf grpc
+		"$pip" -m pip --disable-pip-version-check install -q --target grpc opentelemetry-exporter-otlp-proto-grpc==1.27.0 \
+			>pip.log 2>&1 || { cat pip.log; lacks "no gRPC exporter from PyPI: $(tail -n 1 pip.log)"; }
+		PYTHONPATH="$PWD/grpc" "$interpreter" -c "import $exporter" 2>errors && break
+		grep -q "Metaclasses with custom tp_new are not supported" errors
+		interpreter=
+	done
+	[ -n "$interpreter" ] || skip_because "the exporter's protobuf does not load in CPython $name"
 	preloaded PYTHONPATH="$PWD/grpc" "$interpreter" "$FIXTURES/otel/grpc_exporters.py" 2>errors || { cat errors; false; }
 	# gRPC has handlers of its own, and no symbols.
 	assert_json '[.findings[] | select(.rule != "FH005" or .level != "note") | [.rule, .level, .count]]
