@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include "base/os.h"
 #include "native/memory.h"
+#include "native/stacks.h"
 
 #define FIRST_ROOM 1024u
 #define LINE 320u          /* of a line as much as is looked at: longer paths are cut */
@@ -115,7 +116,9 @@ static bool add(struct roots *roots, const struct root_span *span)
 
 struct reading {
 	struct roots *roots;
-	uintptr_t sp, libc_end;
+	const struct halted *halted;
+	struct stacks stacks;
+	uintptr_t libc_end;
 };
 
 /* What lies in it and is this library's own memory is left out. */
@@ -139,6 +142,30 @@ static bool add_host(struct roots *roots, struct root_span span)
 	return true;
 }
 
+/* Nor what is not in use of stacks. */
+static bool add_used(struct reading *reading, struct root_span span)
+{
+	const struct stack_rest *rest;
+
+	while ((rest = stacks_rest(&reading->stacks, span.start)) && rest->start < span.end) {
+		if (span.start < rest->start &&
+		    !add_host(reading->roots, (struct root_span){ span.start, rest->start, span.kind }))
+			return false;
+		span.start = rest->end < span.end ? rest->end : span.end;
+	}
+	return span.start >= span.end || add_host(reading->roots, span);
+}
+
+/* Of the memory in which they came to the copy, the words: shared memory like another's, and so by now on the list. */
+static void cut_to_registers(const struct halted *halted, struct root_span *span)
+{
+	uintptr_t words = (uintptr_t)halted->words;
+
+	if (words < span->start || words >= span->end)
+		return;
+	*span = (struct root_span){ words, words + halted->used, ROOT_MEMORY };
+}
+
 static bool use_mapping(void *argument, const char *text)
 {
 	struct reading *reading = argument;
@@ -156,9 +183,11 @@ static bool use_mapping(void *argument, const char *text)
 		reading->libc_end = span.end;
 	else if (span.kind == ROOT_MEMORY && span.start == reading->libc_end)
 		span.kind = ROOT_LIBC;
-	if (reading->sp > span.start && reading->sp < span.end)
-		span.start = reading->sp & ~(sizeof(uintptr_t) - 1);
-	return add_host(reading->roots, span);
+	if (begins(line.path, "[stack"))
+		span.start = stacks_first(&reading->stacks, span.start, span.end);
+	if (reading->halted)
+		cut_to_registers(reading->halted, &span);
+	return add_used(reading, span);
 }
 
 /* each_line - of the file at @path, until @use returns false. Return: 0 or a negative errno; -EIO if it did. */
@@ -198,16 +227,19 @@ static bool use_status(void *argument, const char *text)
 	return true;
 }
 
-int roots_read(struct roots *roots, uintptr_t sp)
+int roots_read(struct roots *roots, uintptr_t sp, const struct halted *halted)
 {
-	struct reading reading = { .roots = roots, .sp = sp };
+	struct reading reading = { .roots = roots, .halted = halted };
 	int result;
 
 	memset(roots, 0, sizeof(*roots));
 	roots->swapped = true;
+	if (!stacks_read(&reading.stacks, sp, halted))
+		return -ENOMEM;
 	result = each_line("/proc/self/maps", use_mapping, &reading);
 	if (result == 0)
 		each_line("/proc/self/status", use_status, roots);
+	stacks_finish(&reading.stacks);
 	if (result < 0)
 		roots_finish(roots);
 	return result;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * roots.h - the memory of this process in which a pointer may lie: data of modules, stacks, thread-local variables and
- * whatever has been mapped. Of other threads' stacks all that is mapped: where they stand is not known. Left out:
+ * whatever has been mapped. Of threads' own stacks what is in use, where that is known. Left out:
  * devices, and files mapped for sharing or for reading. For the frozen copy, before its own heap has grown.
  */
 #ifndef NATIVE_ROOTS_H
 #define NATIVE_ROOTS_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "native/halted.h"
 
 enum root_kind {
 	ROOT_MEMORY,     /* may be read as it stands */
@@ -27,9 +28,10 @@ struct roots {
 	bool swapped;              /* part of it is in swap space */
 };
 
-/* roots_read - from the kernel's list. @sp: of the calling thread's stack what lies below it is left out;
- * registers must have been stored above it. Memory: mmap. Return: 0 or a negative errno. */
-int roots_read(struct roots *roots, uintptr_t sp);
+/* roots_read - from the kernel's list. @sp: of the calling thread's own stack what lies below it is left out;
+ * registers must have been stored above it. @halted: where the other threads stood, and their registers, or NULL: their
+ * stacks are then taken whole. Memory: mmap. Return: 0 or a negative errno. */
+int roots_read(struct roots *roots, uintptr_t sp, const struct halted *halted);
 
 /* roots_visit - those parts of [@start, @end), which lies in @span, that may be read and have ever been written
  * to: all of it where that is not known. */

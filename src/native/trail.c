@@ -4,6 +4,7 @@
 #include <sys/auxv.h>
 #include "base/arena.h"
 #include "base/lock.h"
+#include "native/threads.h"
 
 static struct lock lock;
 static struct arena arena;
@@ -14,18 +15,6 @@ static struct trail *buckets[BUCKETS]; /* by owner */
 static struct trail *unowned;
 static uintptr_t first_thread, first_top;
 
-static uintptr_t thread_pointer(void)
-{
-	uintptr_t pointer;
-
-#if defined(__x86_64__)
-	__asm__("movq %%fs:0, %0" : "=r"(pointer));
-#else
-	__asm__("mrs %0, tpidr_el0" : "=r"(pointer));
-#endif
-	return pointer;
-}
-
 static struct trail **bucket(uintptr_t owner)
 {
 	return &buckets[(owner >> 12) % BUCKETS];
@@ -33,7 +22,7 @@ static struct trail **bucket(uintptr_t owner)
 
 void trail_init(void)
 {
-	first_thread = thread_pointer();
+	first_thread = threads_pointer();
 	/* The kernel put these bytes above all frames of the first thread. */
 	first_top = getauxval(AT_RANDOM) & ~(uintptr_t)15;
 }
@@ -71,7 +60,7 @@ static struct trail *find(uintptr_t self)
 
 struct trail *trail_acquire(void)
 {
-	uintptr_t self = thread_pointer();
+	uintptr_t self = threads_pointer();
 	struct trail *trail;
 
 	if (!lock_take(&lock))

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "ledger/blocks.h"
 #include "ledger/registrations.h"
+#include "native/halted.h"
 #include "native/handlers.h"
 #include "native/modules.h"
 #include "native/threads.h"
@@ -85,14 +86,20 @@ static int publish(struct material *material)
 	return result < 0 ? result : closed < 0 ? closed : 1;
 }
 
+bool report_looks_around(const struct report_request *request)
+{
+	return options.alloc == ALLOC_ALL && !options.sample && !request->ledger_only &&
+	       (registrations_count() > 0 || options.leaks);
+}
+
 /* Where a pointer may lie. Before the copy's own heap grows. */
 static const struct roots *look_around(const struct report_request *request)
 {
 	static struct roots roots;
-	if (options.alloc != ALLOC_ALL || options.sample || request->ledger_only ||
-	    (registrations_count() == 0 && !options.leaks))
+	if (!report_looks_around(request))
 		return NULL;
-	return roots_read(&roots, request->host_sp) == 0 ? &roots : NULL;
+	const struct halted *halted = halted_held(request->halted) ? request->halted : NULL;
+	return roots_read(&roots, request->host_sp, halted) == 0 ? &roots : NULL;
 }
 
 int report_make(const struct report_request *request)

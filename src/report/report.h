@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct halted;
+
 struct report_request {
 	const char *trigger, *label;      /* as in the report; label may be NULL */
 	uint32_t sequence;                /* of this snapshot in the process, from 1 */
@@ -12,6 +14,7 @@ struct report_request {
 	uintptr_t host_sp;                /* of this thread's stack: below lies what is this library's own */
 	bool in_place;                    /* isolation */
 	bool alone;                       /* the host had no other thread */
+	const struct halted *halted;      /* else, where they stood; NULL if nobody stopped them */
 	bool with_python;                 /* this thread holds the GIL of a live interpreter */
 	bool ledger_only;                 /* no heap: the second try after the first copy died */
 	const char *reason;               /* why incomplete, or NULL */
@@ -23,6 +26,9 @@ struct report_request {
 	int (*close)(void *, int fd, bool good); /* publish (good) or remove; 0 or a negative errno */
 	void *file;                       /* argument of both */
 };
+
+/* report_looks_around - will report_make look for pointers in all memory? Other threads' registers are wanted then. */
+bool report_looks_around(const struct report_request *request);
 
 /* report_make - the whole pass. Return: 1 written, 0 nothing to write, or a negative errno. */
 int report_make(const struct report_request *request);

@@ -7,6 +7,7 @@
 #include "forkheld/report.h"
 #include "ledger/blocks.h"
 #include "ledger/traces.h"
+#include "native/halted.h"
 #include "native/trace.h"
 #include "native/unwind.h"
 #include "python/attach.h"
@@ -160,13 +161,14 @@ static const char *unread_code(const struct kept *kept)
 /* Of two worlds: what native fork handlers hold, and the native memory under Python objects. */
 static struct capability native_retention(const struct material *material)
 {
-	static char text[320];
+	static char text[400];
 	bool python = python_present();
 	const char *beneath = !python || material->beneath ? NULL
 			      : material->beneath_problem ? material->beneath_problem : python_retention(material).reason;
 	const char *kept = material->kept ? unread_code(material->kept) : material->kept_problem;
-	const char *registers = material->request->alone ? NULL
-				: "registers of other threads are missing; their stacks are taken whole";
+	/* Where nobody looks for pointers, none is missed. */
+	bool complete = material->request->alone || !report_looks_around(material->request);
+	const char *registers = complete ? NULL : halted_reason(material->request->halted);
 	if (!material->kept && (!python || !material->beneath))
 		return have(kept ? kept : beneath);
 	snprintf(text, sizeof text, "%s%s%s%s%s", beneath ? beneath : "", beneath && (kept || registers) ? "; " : "",

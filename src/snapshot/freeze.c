@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "snapshot/copy.h"
 #include "snapshot/bump.h"
+#include "snapshot/stop.h"
 
 #define SLICE_LEAST_NS 2000000u    /* first look whether the copy still lives; it wakes us itself when it is done */
 #define SLICE_MOST_NS 100000000u
@@ -26,6 +27,7 @@ struct freeze {
 	int status;
 	int pid;
 	volatile uint64_t pause_ns;
+	const struct halted *halted;
 };
 
 unsigned char freeze_mode;
@@ -40,6 +42,11 @@ bool freeze_inside(void)
 const volatile uint64_t *freeze_shared_pause(void)
 {
 	return shared ? &shared->pause_ns : NULL;
+}
+
+const struct halted *freeze_halted(void)
+{
+	return shared ? shared->halted : NULL;
 }
 
 void freeze_await_pause(void)
@@ -102,9 +109,10 @@ static bool children_go_elsewhere(void)
 	return a != b || memcmp(own, children, (size_t)a) != 0;
 }
 
-int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, struct freeze **freeze)
+int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, bool stop, struct freeze **freeze)
 {
-	uint64_t all = UINT64_MAX, old, start;
+	uint64_t all = UINT64_MAX, old, start, stood;
+	struct stop others = { 0 };
 	struct freeze *page;
 	pid_t parent = os_getpid();
 	long pid;
@@ -114,8 +122,11 @@ int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memo
 	page = os_map_shared(sizeof(*page));
 	if (!page)
 		return -ENOMEM;
-	start = os_monotonic_ns();
 	mask_swap(&all, &old);
+	if (stop)
+		stop_begin(&others);
+	page->halted = others.halted;
+	start = os_monotonic_ns();
 	/* No flags: a copy of everything, exit signal 0 (no SIGCHLD, not seen by waitpid(-1)), no atfork handlers. */
 	pid = os_call(SYS_clone, 0, 0, 0, 0, 0, 0);
 	if (pid == 0) {
@@ -123,6 +134,8 @@ int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memo
 		copy_main(work, argument, keep_fd, memory, parent);
 	}
 	page->pause_ns = os_monotonic_ns() - start;
+	if (stop && (stood = stop_end(&others)))
+		page->pause_ns = stood;
 	__atomic_store_n(&page->released, 1, __ATOMIC_RELEASE);
 	os_wake(&page->released, true);
 	/* Before any signal: a handler that ends the process here waits for the copy that it finds. */

@@ -16,7 +16,7 @@ enum freeze_result {
 struct freeze_outcome {
 	enum freeze_result result;
 	int status;         /* FREEZE_DONE: what the work returned; REFUSED: -errno; CRASHED: signal number */
-	uint64_t pause_ns;  /* how long this process stood still for the copy to be made */
+	uint64_t pause_ns;  /* how long this process, all its threads if they were stopped, stood still */
 };
 
 /* Who is served by the copy's heap instead of the host's allocator. 0 for all of a host's life but its last moments:
@@ -30,14 +30,16 @@ extern unsigned char freeze_mode __attribute__((visibility("hidden")));
 
 /* A copy in the making: two steps, so that a caller can release the GIL between them. */
 struct freeze;
+struct halted;
 
 /* freeze_start - make the copy and run @work(@argument) in it; its return value (>= 0 or negative errno) comes back.
+ * @stop: all other threads stand still meanwhile if that can be had (freeze_halted).
  * In the copy: all signals blocked, no host descriptor but @keep_fd (-1: none; 0 to 2 lead nowhere), malloc family from
  * the bump heap, dies with this process, first choice of the OOM killer, no core dump, RLIMIT_FSIZE and RLIMIT_NOFILE
  * raised to their hard limits. It has a pid of its own: what the report says about the process must be taken before.
  * @memory: cap in bytes of what the copy's heap may map, 0 none.
  * Thread: any. Signal: safe. Return: 0 with *@freeze set, or a negative errno (REFUSED). errno unchanged. */
-int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, struct freeze **freeze);
+int freeze_start(int (*work)(void *), void *argument, int keep_fd, uint64_t memory, bool stop, struct freeze **freeze);
 
 /* freeze_wait - wait at most @timeout_ns, then kill; reaps the copy in every case and frees *@freeze, which is
  * NULL before its memory goes. Signal handlers of the host run meanwhile. Must be called by the thread that called
@@ -59,5 +61,8 @@ bool freeze_inside(void);
  * freeze_await_pause - in the copy: wait until it is there, as the copy may well run first; elsewhere nothing. */
 const volatile uint64_t *freeze_shared_pause(void);
 void freeze_await_pause(void);
+
+/* freeze_halted - in the copy: where the other threads stood; NULL elsewhere, and where they were not to be stopped. */
+const struct halted *freeze_halted(void);
 
 #endif

@@ -99,6 +99,7 @@ static int work(void *argument)
 	int result;
 
 	request->shared_pause_ns = freeze_shared_pause();
+	request->halted = freeze_halted();
 	objects_freeze(true);
 	result = report_make(request);
 	/* Done in place, where no copy can be made: the process goes on if its exec fails. */
@@ -135,7 +136,8 @@ static void death_reason(char *text, size_t room, const struct freeze_outcome *o
 static int attempt(struct report_request *request, uint64_t limit_ns, uint64_t memory, int *token,
 		   struct freeze_outcome *outcome)
 {
-	int error = freeze_start(work, request, state.file.directory, memory, &state.running);
+	bool stop = !request->alone && report_looks_around(request);
+	int error = freeze_start(work, request, state.file.directory, memory, stop, &state.running);
 
 	/* The copy has what it needs; nobody else has to wait for the GIL. */
 	python_unlock(*token);

@@ -85,11 +85,3 @@ os.register_at_fork(after_in_child=Holder().child)'
 		drop_reports
 	done
 }
-
-@test "other threads' registers are said to be missing" {
-	preloaded "$(newest_python)" -c "$HOLDER
-import threading
-threading.Thread(target=threading.Event().wait, daemon=True).start()"
-	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial" and (.reason | test("registers"))'
-	assert_json '[.objects[] | select(.type == "Holder") | .native_bytes >= 0] == [true]'
-}

@@ -5,15 +5,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/os.h"
+#include "native/halted.h"
 #include "snapshot/bump.h"
 #include "snapshot/freeze.h"
 
@@ -25,7 +29,7 @@ static struct freeze_outcome outcome_of(int (*work)(void *), void *argument, uin
 	struct freeze *freeze;
 
 	errno = 99;
-	assert(freeze_start(work, argument, -1, memory, &freeze) == 0);
+	assert(freeze_start(work, argument, -1, memory, false, &freeze) == 0);
 	freeze_wait(&freeze, limit_ns, &outcome);
 	assert(errno == 99 && !freeze_inside() && !freeze_shared_pause());
 	assert(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
@@ -139,7 +143,7 @@ static void test_copy(void)
 	char text[8] = "";
 
 	assert(low >= 0 && pipe(ends) == 0 && dup2(ends[1], kept) == kept && setrlimit(RLIMIT_FSIZE, &limit) == 0);
-	assert(freeze_start(work_looks, &kept, kept, 0, &freeze) == 0);
+	assert(freeze_start(work_looks, &kept, kept, 0, false, &freeze) == 0);
 	freeze_wait(&freeze, UINT64_MAX, &outcome);
 	assert(outcome.result == FREEZE_DONE);
 	assert(outcome.status == 0);
@@ -240,6 +244,133 @@ static int work_in_place(void *result)
 	return *(int *)result;
 }
 
+/* Other threads, held still meanwhile. */
+static volatile uint32_t counter, leave;
+static volatile uintptr_t stack_of_other;
+
+static void *count(void *unused)
+{
+	char here;
+
+	stack_of_other = (uintptr_t)&here;
+	while (!leave)
+		counter++;
+	return unused;
+}
+
+static bool has_word(const struct halted *halted, uintptr_t word)
+{
+	for (size_t at = 0; at + sizeof(word) <= halted->used; at += sizeof(word))
+		if (memcmp(halted->words + at, &word, sizeof(word)) == 0)
+			return true;
+	return false;
+}
+
+static int work_sees(void *unused)
+{
+	const struct halted *halted = freeze_halted();
+	uintptr_t other = stack_of_other;
+
+	(void)unused;
+	if (!halted || !halted_held(halted) || halted_reason(halted))
+		return 1;
+	if (halted->count != 1 || halted->others != 1)
+		return 2;
+	if (halted->threads[0].sp > other || other - halted->threads[0].sp > 4096)
+		return 3;
+	return has_word(halted, halted->threads[0].tp) ? 0 : 4;
+}
+
+static int work_waits(void *unused)
+{
+	(void)unused;
+	return halted_held(freeze_halted()) ? 0 : 1;
+}
+
+static void goes_on(void)
+{
+	uint32_t before = counter;
+
+	for (unsigned i = 0; i < 5000 && counter == before; i++)
+		usleep(1000);
+	assert(counter != before);
+}
+
+/* Kills whatever children @victim has, as soon as they are there. */
+static void kill_children(pid_t victim)
+{
+	char path[64];
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", victim, victim);
+	for (;;) {
+		FILE *file = fopen(path, "r");
+
+		while (file && fscanf(file, "%d", &child) == 1)
+			if (child != getpid())
+				kill(child, SIGKILL);
+		if (file)
+			fclose(file);
+	}
+}
+
+static void test_others(void)
+{
+	struct freeze_outcome outcome;
+	struct freeze *freeze;
+	pthread_t thread;
+	pid_t killer;
+	unsigned killed = 0;
+
+	assert(pthread_create(&thread, NULL, count, NULL) == 0);
+	while (!stack_of_other)
+		usleep(1000);
+	errno = 99;
+	for (unsigned i = 0; i < 20; i++) {
+		assert(freeze_start(work_sees, NULL, -1, 0, true, &freeze) == 0);
+		freeze_wait(&freeze, SECOND, &outcome);
+		assert(outcome.result == FREEZE_DONE && outcome.status == 0 && outcome.pause_ns > 0);
+		assert(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
+		errno = 99;
+		goes_on();
+	}
+	/* The tracer is killed, or the copy. */
+	killer = fork();
+	if (killer == 0)
+		kill_children(getppid());
+	for (unsigned i = 0; i < 100; i++) {
+		assert(freeze_start(work_waits, NULL, -1, 0, true, &freeze) == 0);
+		freeze_wait(&freeze, SECOND, &outcome);
+		assert(outcome.result == FREEZE_DONE || outcome.result == FREEZE_CRASHED);
+		killed += outcome.result == FREEZE_CRASHED || outcome.status != 0;
+		goes_on();
+	}
+	kill(killer, SIGKILL);
+	fprintf(stderr, "killed: %u of 100 tracers or copies\n", killed);
+	assert(killed > 0);
+	assert(waitpid(-1, NULL, __WALL) == killer);
+	leave = 1;
+	pthread_join(thread, NULL);
+	/* Nobody there: nobody is missing. */
+	assert(freeze_start(work_waits, NULL, -1, 0, true, &freeze) == 0);
+	freeze_wait(&freeze, SECOND, &outcome);
+	assert(outcome.result == FREEZE_DONE && outcome.status == 0);
+}
+
+/* Where this process must not trace at all. */
+static bool may_trace(void)
+{
+	pid_t parent = getpid(), child;
+	int status;
+
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	child = fork();
+	if (child == 0)
+		_exit(ptrace(PTRACE_SEIZE, parent, 0, 0) == 0 ? 0 : 1);
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+	return waitpid(child, &status, 0) == child && status == 0;
+}
+
 int main(void)
 {
 	int value = 5;
@@ -249,6 +380,10 @@ int main(void)
 	assert(outcome_of(work_lives, NULL, 0, UINT64_MAX).status == 0);
 	assert(outcome_of(work_doubles, NULL, 0, UINT64_MAX).result == FREEZE_DONE);
 	assert(outcome_of(work_keeps, NULL, (uint64_t)64 << 20, UINT64_MAX).result == FREEZE_DONE);
+	if (may_trace())
+		test_others();
+	else
+		fprintf(stderr, "not tried: other threads held still, as ptrace is refused\n");
 	assert(freeze_in_place(work_in_place, &value, 1 << 20) == 5 && !freeze_inside());
 	return 0;
 }

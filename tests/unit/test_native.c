@@ -324,7 +324,7 @@ static void roots_are_what_may_hold_a_pointer(void)
 	CHECK(own && block && large != MAP_FAILED && unreadable != MAP_FAILED);
 	CHECK(madvise(large, LARGE, MADV_NOHUGEPAGE) == 0);
 	large[0] = large[LARGE / 2] = 1;
-	CHECK(roots_read(&roots, (uintptr_t)here) == 0);
+	CHECK(roots_read(&roots, (uintptr_t)here, NULL) == 0);
 	CHECK(span_of(&roots, here) && span_of(&roots, here)->start == ((uintptr_t)here & ~(uintptr_t)7));
 	CHECK(span_of(&roots, &data) && span_of(&roots, large) && span_of(&roots, block));
 	CHECK(span_of(&roots, block)->kind == ROOT_HEAP);
@@ -344,6 +344,77 @@ static void roots_are_what_may_hold_a_pointer(void)
 	munmap(large, LARGE);
 	munmap(unreadable, 8192);
 	free(block);
+}
+
+/* A thread, and where it and one of its variables are. */
+struct other {
+	pthread_t thread;
+	pthread_barrier_t barrier;
+	uintptr_t tp, variable;
+};
+
+static void *stand(void *other_pointer)
+{
+	struct other *other = other_pointer;
+	char variable;
+
+	other->tp = threads_pointer();
+	other->variable = (uintptr_t)&variable;
+	pthread_barrier_wait(&other->barrier);
+	pthread_barrier_wait(&other->barrier);
+	return NULL;
+}
+
+static void stacks_are_roots_from_where_threads_stand(void)
+{
+	enum { GIVEN = 1 << 20, WORDS = 4096 };
+	struct halted *halted = os_map_shared(8192);
+	struct other others[2] = { 0 };
+	struct roots roots;
+	pthread_attr_t attributes;
+	char *given = mmap(NULL, GIVEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), here;
+	const struct root_span *span;
+
+	CHECK(halted && given != MAP_FAILED);
+	for (unsigned i = 0; i < 2; i++) {
+		/* The second on the upper half of a mapping. */
+		CHECK(pthread_attr_init(&attributes) == 0);
+		CHECK(!i || pthread_attr_setstack(&attributes, given + GIVEN / 2, GIVEN / 2) == 0);
+		CHECK(pthread_barrier_init(&others[i].barrier, NULL, 2) == 0);
+		CHECK(pthread_create(&others[i].thread, &attributes, stand, &others[i]) == 0);
+		pthread_barrier_wait(&others[i].barrier);
+		halted->threads[i] = (struct halted_thread){ .sp = others[i].variable - 1024, .tp = others[i].tp };
+	}
+	halted->words = (char *)halted + WORDS;
+	halted->used = 800;
+	halted->count = halted->others = 2;
+	CHECK(roots_read(&roots, (uintptr_t)&here, halted) == 0);
+	for (unsigned i = 0; i < 2; i++) {
+		const void *sp = (void *)halted->threads[i].sp;
+
+		CHECK(span_of(&roots, (void *)others[i].variable) && span_of(&roots, (void *)others[i].tp));
+		CHECK(span_of(&roots, (char *)sp + 8) && !span_of(&roots, (char *)sp - 8));
+		CHECK(!span_of(&roots, (char *)sp - 2048));
+	}
+	CHECK(!span_of(&roots, given + GIVEN / 2) && span_of(&roots, given) && span_of(&roots, given + GIVEN / 2 - 1));
+	span = span_of(&roots, halted->words);
+	CHECK(span && span->start == (uintptr_t)halted->words && span->end == span->start + 800);
+	CHECK(!span_of(&roots, halted));
+	roots_finish(&roots);
+	/* Not on its own stack: nothing is known of that, nor of the one that it is on. */
+	halted->threads[0].sp = (uintptr_t)given + GIVEN / 4;
+	CHECK(roots_read(&roots, (uintptr_t)&here, halted) == 0);
+	CHECK(span_of(&roots, (char *)others[0].variable - 4096) && span_of(&roots, given));
+	roots_finish(&roots);
+	CHECK(roots_read(&roots, (uintptr_t)&here, NULL) == 0);
+	CHECK(span_of(&roots, (char *)others[0].variable - 4096) && span_of(&roots, given + GIVEN / 2));
+	roots_finish(&roots);
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_barrier_wait(&others[i].barrier);
+		CHECK(pthread_join(others[i].thread, NULL) == 0);
+	}
+	os_unmap(halted, 8192);
+	munmap(given, GIVEN);
 }
 
 static void read_byte(void *address)
@@ -378,6 +449,7 @@ int main(int argc, char **argv)
 	memory_is_asked_for_not_tried();
 	threads_are_counted();
 	roots_are_what_may_hold_a_pointer();
+	stacks_are_roots_from_where_threads_stand();
 	a_fault_ends_only_the_work();
 	modules_init();
 	unwind_init();
