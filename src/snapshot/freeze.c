@@ -94,15 +94,16 @@ static bool link_text(const char *path, char *text, size_t room, long *length)
 }
 
 /* After unshare(CLONE_NEWPID) or setns the next child becomes init of the new namespace, and that namespace dies with
- * it: it must be a child of the host's, not our copy. Before that child the link is there and leads nowhere. */
+ * it: it must be a child of the host's, not our copy. Before that child the link is there and leads nowhere. Of this
+ * thread: the first one, which /proc/self speaks of, may have ended. */
 static bool children_go_elsewhere(void)
 {
-	static const char path[] = "/proc/self/ns/pid_for_children";
+	static const char path[] = "/proc/thread-self/ns/pid_for_children";
 	char own[64], children[64];
 	struct stat unused;
 	long a, b;
 
-	if (!link_text("/proc/self/ns/pid", own, sizeof(own), &a))
+	if (!link_text("/proc/thread-self/ns/pid", own, sizeof(own), &a))
 		return false;
 	if (!link_text(path, children, sizeof(children), &b))
 		return os_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&unused, AT_SYMLINK_NOFOLLOW, 0, 0) == 0;

@@ -119,6 +119,12 @@ skip_where_refused() {
 		(.reason | test("^registers of 1 of 3 other threads are missing"))' "$(reports | head -n 1)"
 }
 
+@test "a first thread that has ended is nobody to be stopped" {
+	skip_where_refused
+	preloaded "$native/stopping" leader
+	retention '.state == "full" and .reason == null'
+}
+
 @test "no /proc: nobody is stopped" {
 	[ "$(id -u)" -eq 0 ] && command -v unshare >/dev/null || skip_because "needs root and unshare"
 	unshare -m true || skip_because "no namespaces here"
