@@ -16,7 +16,7 @@
 
 #define SLICE_LEAST_NS 2000000u    /* first look whether the copy still lives; it wakes us itself when it is done */
 #define SLICE_MOST_NS 100000000u
-#define PAUSE_LIMIT_NS 20000000u
+#define PAUSE_LIMIT_NS 1000000000u /* the host need only get a processor */
 #define REAP_LIMIT_NS 5000000000u  /* a killed copy that hangs in the kernel is left behind after this */
 
 /* One page, shared with the copy. */

@@ -3,9 +3,9 @@
 #include "snapshot/stop.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>

@@ -202,11 +202,11 @@ static long seize_new(struct tracer *tracer)
 /* All at once: from the first on the process stands still in part. */
 static void interrupt_new(struct tracer *tracer)
 {
-	if (!tracer->began_ns)
-		tracer->began_ns = now_ns();
 	for (uint32_t i = 0; i < tracer->count; i++) {
 		if (tracer->threads[i].state != STATE_MET)
 			continue;
+		if (!tracer->began_ns)
+			tracer->began_ns = now_ns();
 		tracer->threads[i].state = STATE_RUNS;
 		ptrace_call(PTRACE_INTERRUPT, tracer->threads[i].tid, 0, 0);
 	}
@@ -303,7 +303,8 @@ static bool hold(struct tracer *tracer)
 		halted->error = (int32_t)-found;
 		return false;
 	}
-	halted->others = tracer->more;
+	/* Also if there was no time to see that there are no new ones. */
+	halted->others = tracer->more || found > 0;
 	for (uint32_t i = 0; i < tracer->count; i++) {
 		halted->others += tracer->threads[i].state != STATE_GONE;
 		stands |= tracer->threads[i].state == STATE_STANDS;

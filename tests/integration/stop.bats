@@ -55,6 +55,19 @@ skip_where_refused() {
 	[[ $(held below_given) == "yes "* ]]
 }
 
+@test "LeakSanitizer says the same of all these, but for memory that is in use all the same" {
+	[ -x "$native/halted_judged" ] || lacks "no leak sanitizer"
+	plain "$native/halted_judged" stack 2>/dev/null || skip_because "the leak sanitizer cannot look at processes here"
+	skip_where_refused
+	local case mine other
+	for case in register vector stack left_behind given_left_behind nobody; do
+		mine=$(held $case)
+		other=$(plain LSAN_OPTIONS=exitcode=0 "$native/halted_judged" $case 2>&1 | grep -c '^SUMMARY.* 1000 byte' || true)
+		echo "$case: $mine, LeakSanitizer finds $other"
+		[ "$mine" = "$([ "$other" = 0 ] && echo yes || echo no) full" ]
+	done
+}
+
 @test "ptrace is refused to a program that must not be dumped: stacks whole, registers missing, and why" {
 	[ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null || skip_because "needs root and setpriv"
 	local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all)
