@@ -31,6 +31,7 @@ static const struct key {
 	{.name = "sample", .most = INT64_MAX, .size = true},
 	{.name = "sites", .most = INT64_MAX},
 	{.name = "leaks", .most = 1},
+	{.name = "stop", .most = 1},
 };
 
 static bool good_number(const struct key *key, const char *text, size_t length)

@@ -25,7 +25,7 @@ static const char usage[] =
 	"  -o, --output PATTERN  where reports go: %p pid, %e executable, %n snapshot number, %% a percent\n"
 	"                        sign (default $FORKHELD_OUTPUT, else forkheld.%p.json)\n"
 	"      --options LIST    report=auto|always|findings, floor, limit, repeat, timeout, memory, argv,\n"
-	"                        addresses, leaks: see forkheld-options(7); added to $FORKHELD_OPTIONS\n"
+	"                        addresses, leaks, stop: see forkheld-options(7); added to $FORKHELD_OPTIONS\n"
 	"      --help            this text\n\n"
 	"Exit status: CMD's own, 128+N if signal N killed it; 2 wrong command line; 125 if forkheld itself\n"
 	"fails; 126 if CMD cannot be executed; 127 if it is not found.\n";

@@ -22,6 +22,7 @@ struct options options = {
 	.alloc = ALLOC_ALL,
 	.frames = OPTIONS_FRAMES_MOST,
 	.sites = 100,
+	.stop = true,
 };
 
 static struct arena arena;
@@ -122,11 +123,11 @@ static bool allocations(const char *text, size_t length)
 
 enum option_key {
 	KEY_REPORT, KEY_FLOOR, KEY_LIMIT, KEY_REPEAT, KEY_TIMEOUT, KEY_MEMORY, KEY_ARGV, KEY_ADDRESSES,
-	KEY_ALLOC, KEY_FRAMES, KEY_SAMPLE, KEY_SITES, KEY_LEAKS, KEYS
+	KEY_ALLOC, KEY_FRAMES, KEY_SAMPLE, KEY_SITES, KEY_LEAKS, KEY_STOP, KEYS
 };
 static const char *const keys[KEYS] = {
 	"report", "floor", "limit", "repeat", "timeout", "memory", "argv", "addresses", "alloc", "frames",
-	"sample", "sites", "leaks"
+	"sample", "sites", "leaks", "stop"
 };
 
 static bool assign(enum option_key key, const char *text, size_t length)
@@ -158,6 +159,8 @@ static bool assign(enum option_key key, const char *text, size_t length)
 		return number(text, length, 0, INT64_MAX, false, &options.sites);
 	case KEY_LEAKS:
 		return flag(text, length, &options.leaks);
+	case KEY_STOP:
+		return flag(text, length, &options.stop);
 	default:
 		return false;
 	}

@@ -24,6 +24,7 @@ struct options {
 	uint64_t sample;            /* bytes between two allocations that are recorded; 0: each is */
 	uint64_t sites;             /* allocation sites listed, most bytes first (100) */
 	bool leaks;                 /* list the blocks that nothing leads to */
+	bool stop;                  /* hold other threads still while the copy is made (yes) */
 	bool addresses;             /* add "address" to objects: for tests, it is host data */
 };
 

@@ -158,6 +158,15 @@ static const char *unread_code(const struct kept *kept)
 	return text;
 }
 
+/* Or NULL: where nobody looks for pointers, none is missed. */
+static const char *missing_registers(const struct report_request *request)
+{
+	if (request->alone || !report_looks_around(request))
+		return NULL;
+	return options.stop ? halted_reason(request->halted)
+			    : "option stop=0: registers of other threads are missing; their stacks are taken whole";
+}
+
 /* Of two worlds: what native fork handlers hold, and the native memory under Python objects. */
 static struct capability native_retention(const struct material *material)
 {
@@ -166,9 +175,7 @@ static struct capability native_retention(const struct material *material)
 	const char *beneath = !python || material->beneath ? NULL
 			      : material->beneath_problem ? material->beneath_problem : python_retention(material).reason;
 	const char *kept = material->kept ? unread_code(material->kept) : material->kept_problem;
-	/* Where nobody looks for pointers, none is missed. */
-	bool complete = material->request->alone || !report_looks_around(material->request);
-	const char *registers = complete ? NULL : halted_reason(material->request->halted);
+	const char *registers = missing_registers(material->request);
 	if (!material->kept && (!python || !material->beneath))
 		return have(kept ? kept : beneath);
 	snprintf(text, sizeof text, "%s%s%s%s%s", beneath ? beneath : "", beneath && (kept || registers) ? "; " : "",

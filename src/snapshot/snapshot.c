@@ -136,7 +136,7 @@ static void death_reason(char *text, size_t room, const struct freeze_outcome *o
 static int attempt(struct report_request *request, uint64_t limit_ns, uint64_t memory, int *token,
 		   struct freeze_outcome *outcome)
 {
-	bool stop = !request->alone && report_looks_around(request);
+	bool stop = options.stop && !request->alone && report_looks_around(request);
 	int error = freeze_start(work, request, state.file.directory, memory, stop, &state.running);
 
 	/* The copy has what it needs; nobody else has to wait for the GIL. */

@@ -55,6 +55,16 @@ skip_where_refused() {
 	[[ $(held below_given) == "yes "* ]]
 }
 
+@test "stop=0: nobody is stopped, stacks whole, registers missing" {
+	preloaded FORKHELD_OPTIONS=leaks=1:stop=0 "$native/halted" left_behind
+	retention '.state == "partial" and
+		.reason == "option stop=0: registers of other threads are missing; their stacks are taken whole"'
+	assert_json '.unreachable.count == 0'
+	drop_reports
+	preloaded FORKHELD_OPTIONS=stop=0 "$native/waiting" >seen
+	! grep -v ' ok$' seen
+}
+
 @test "LeakSanitizer says the same of all these, but for memory that is in use all the same" {
 	[ -x "$native/halted_judged" ] || lacks "no leak sanitizer"
 	plain "$native/halted_judged" stack 2>/dev/null || skip_because "the leak sanitizer cannot look at processes here"
@@ -83,6 +93,21 @@ skip_where_refused() {
 	plain "${nobody[@]}" env LD_PRELOAD="$FORKHELD_LIB" FORKHELD_OPTIONS=leaks=1 "$native/halted" left_behind
 	retention '.state == "full" and .reason == null'
 	assert_json '.unreachable.count == 1'
+	rm -rf "$BATS_TEST_TMPDIR"
+}
+
+@test "where Yama is in force, leave is asked for and given; here it does not help" {
+	[ "$(id -u)" -eq 0 ] && command -v unshare >/dev/null && command -v setpriv >/dev/null ||
+		skip_because "needs root, unshare and setpriv"
+	unshare -m true || skip_because "no namespaces here"
+	BATS_TEST_TMPDIR=$(mktemp -d /tmp/forkheld-stop.XXXXXX)
+	chmod 777 "$BATS_TEST_TMPDIR"
+	plain setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$FORKHELD_LIB" -a -x "$native/halted" ||
+		skip_because "another user cannot come to the library"
+	plain unshare -m sh -c 'mount -t tmpfs -o mode=755 none /proc/sys/kernel && mkdir /proc/sys/kernel/yama &&
+		echo 1 >/proc/sys/kernel/yama/ptrace_scope && exec setpriv --reuid=65534 --regid=65534 --clear-groups \
+		--inh-caps=-all env LD_PRELOAD="$0" FORKHELD_OPTIONS=leaks=1 "$@"' "$FORKHELD_LIB" "$native/halted" register undumpable
+	retention '.state == "partial" and (.reason | test("ptrace is refused, error 1"))'
 	rm -rf "$BATS_TEST_TMPDIR"
 }
 
@@ -160,6 +185,11 @@ skip_where_refused() {
 	[ "$(cat seen)" = "30 of 30 snapshots; bad 0, signals counted" ]
 	[ "$(sed 's/.*sent \([0-9]*\), received .*/\1/' counts)" = "$(sed 's/.*received //' counts)" ]
 	[ "$(reports | wc -l)" -eq 31 ]
+}
+
+@test "threads and children that come and go meanwhile" {
+	[ "$(preloaded "$native/stopping" churn 60)" = "60 of 60 snapshots; bad 0, done" ]
+	[ "$(reports | wc -l)" -eq 61 ]
 }
 
 # state_of PID - the letter that the kernel has for what its first thread does.

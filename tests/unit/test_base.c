@@ -156,7 +156,7 @@ static void defaults(void)
 {
 	assert(options.report == REPORT_AUTO && options.floor == 4096 && options.limit == 10000 && options.repeat == 8);
 	assert(options.timeout == 60 && options.memory == (uint64_t)4 << 30 && !options.argv);
-	assert(!options.addresses && !options.leaks);
+	assert(!options.addresses && !options.leaks && options.stop);
 	assert(options.alloc == ALLOC_ALL && options.frames == 64 && options.sample == 0 && options.sites == 100);
 }
 
@@ -166,7 +166,7 @@ static void all_set(void)
 {
 	assert(options.report == REPORT_FINDINGS && options.floor == 1024 && options.limit == 0 && options.repeat == 1);
 	assert(options.timeout == 3 && options.memory == (uint64_t)2 << 30 && options.argv && options.addresses &&
-	       options.leaks);
+	       options.leaks && !options.stop);
 	assert(options.alloc == ALLOC_PYTHON && options.frames == 25 && options.sample == 512 << 10 && options.sites == 0);
 	assert(!options_note(0));
 }
@@ -202,7 +202,8 @@ static void test_options(void)
 {
 	static const struct { const char *text; void (*check)(void); } cases[] = {
 		{ "", all_default }, { ":::", all_default },
-		{ "report=findings:floor=1K:limit=0:repeat=1:timeout=3:memory=2G:argv=1:addresses=1:leaks=1"
+		{ "report=findings:floor=1K:limit=0:repeat=1:timeout=3:memory=2G:argv=1:addresses=1"
+		  ":leaks=1:stop=0"
 		  ":alloc=python:frames=25:sample=512K:sites=0", all_set },
 		{ "x:floor=-1:floor=99999999999999999999:memory=9999999999G:limit=1K:argv=2:report:\n\t:="
 		  ":alloc=al:frames=0:frames=65:sites=1K:sample=", all_bad },
