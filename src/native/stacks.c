@@ -22,21 +22,25 @@
 #define RECORD_BEFORE RECORD
 #endif
 
+#define RECORD_WORDS 4u
+
+/* The words of a record that say it. glibc: where the stack begins, its size, the size of its guard. musl: begin and size
+ * of the mapping, where the frames begin, how much they may take; of a stack that the program gave the first is 0. */
 static bool range_of(const uintptr_t *words, uintptr_t tp, uintptr_t sp, struct stack_rest *stack)
 {
-	uintptr_t start = words[0], size = words[1], end = start + size;
+	uintptr_t size = words[1], start = words[0] ? words[0] : words[2] - words[3], end = start + size;
 
 	if (size > STACK_MOST || start > sp || sp >= end || end <= tp || end - tp > ABOVE)
 		return false;
-	/* Which is followed by the size of the guard (glibc), or by where the first frame lies (musl). */
 	if (words[2] >= size && (words[2] <= sp || words[2] > end))
+		return false;
+	if (!words[0] && (words[2] < size || words[3] > size || size - words[3] > ABOVE))
 		return false;
 	*stack = (struct stack_rest){ start, end };
 	return true;
 }
 
-/* own_stack - the stack that libc's record at @tp says, if @sp lies on it: two words, where it begins and how long it
- * is (stackblock and stackblock_size in glibc, map_base and map_size in musl). */
+/* own_stack - the stack that libc's record at @tp says, if @sp lies on it. */
 static bool own_stack(uintptr_t tp, uintptr_t sp, struct stack_rest *stack)
 {
 	uintptr_t at = tp - RECORD_BEFORE;
@@ -44,7 +48,7 @@ static bool own_stack(uintptr_t tp, uintptr_t sp, struct stack_rest *stack)
 	if (!tp || tp % WORD != 0)
 		return false;
 	for (uintptr_t end = tp + RECORD, checked = 0; at < end; at += WORD) {
-		uintptr_t last = at + 3 * WORD - 1;
+		uintptr_t last = at + RECORD_WORDS * WORD - 1;
 
 		if (last / MEMORY_PAGE != checked) {
 			if (!memory_readable(at & PAGE_MASK) || !memory_readable(last & ~(WORD - 1)))
