@@ -24,8 +24,8 @@
 
 #define RECORD_WORDS 4u
 
-/* The words of a record that say it. glibc: where the stack begins, its size, the size of its guard. musl: begin and size
- * of the mapping, where the frames begin, how much they may take; of a stack that the program gave the first is 0. */
+/* The words of a record that say it. glibc: where the stack begins, its size, the size of its guard. musl: begin and
+ * size of the mapping, where the frames begin, how much they may take; if the program gave the stack the first is 0. */
 static bool range_of(const uintptr_t *words, uintptr_t tp, uintptr_t sp, struct stack_rest *stack)
 {
 	uintptr_t size = words[1], start = words[0] ? words[0] : words[2] - words[3], end = start + size;
