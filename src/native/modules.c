@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include "base/arena.h"
 #include "base/lock.h"
@@ -49,9 +50,15 @@ struct sighting {
 	uint64_t adds, subs;
 };
 
+static bool is_vdso(const struct sighting *seen)
+{
+	return seen->bias && seen->bias == getauxval(AT_SYSINFO_EHDR);
+}
+
+/* glibc gives the program no name, musl the one that it was executed by; and none to the vdso. */
 static bool is_main(const struct sighting *seen)
 {
-	return !seen->name || !*seen->name;
+	return (uintptr_t)seen->headers == getauxval(AT_PHDR) || ((!seen->name || !*seen->name) && !is_vdso(seen));
 }
 
 /* path_of - the name as an absolute path; the main program's own from the kernel. */
@@ -64,6 +71,8 @@ static const char *path_of(const struct sighting *seen)
 		size = os_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof(path), 0, 0);
 		return size > 0 ? strings_intern_n(path, (size_t)size) : strings_intern("");
 	}
+	if (!seen->name || !*seen->name)
+		return strings_intern("linux-vdso.so.1");
 	if (seen->name[0] == '/' || !strchr(seen->name, '/'))
 		return strings_intern(seen->name);
 	/* Relative to where the process is now, right after the load: later it may have moved. */
