@@ -284,7 +284,9 @@ uint32_t trace_frame(uint64_t key, uint64_t *offset)
 
 		if (address < module->start || address >= module->end)
 			continue;
-		if (generation == 0 ? !module->startup : module->startup || !there(module, generation))
+		/* A frame that nothing can unload has a count where it has no rule that would tell. */
+		if (generation == 0 ? !module->startup :
+		    module->startup ? modules_find(address) != i : !there(module, generation))
 			continue;
 		if (found != MODULE_NONE) { /* two may be meant */
 			found = MODULE_NONE;

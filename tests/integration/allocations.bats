@@ -44,6 +44,12 @@ sums() {
 	[ "$(state objects.stacks)" = "none no Python in this process" ]
 }
 
+@test "a program without a table of its unwind rules: the caller of malloc alone, by its name" {
+	preloaded "$native/sites_bare"
+	assert_json '. as $report | [.allocations.sites[] | select(.bytes > 100) | .stack | $report.stacks[.].frames[0]
+		| $report.frames[.]] | length > 2 and all(.module != null) and any(.symbol == "one")'
+}
+
 @test "stacks that are the same as far as they are reported are one place" {
 	preloaded "$native/sites"
 	assert_json "$stacks"' [through("deep")[] | [(.names | length), .names[:2], .count]] == [[64, ["one", "deep"], 10]]'
