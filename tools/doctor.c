@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#ifdef __GLIBC__
-#include <gnu/libc-version.h>
-#endif
 
 #include "clean.h"
 #include "elf_file.h"
@@ -16,6 +13,15 @@
 #include "program.h"
 #include "text.h"
 #include "verbs.h"
+
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#define LIBC "glibc"
+#define libc_version(program) gnu_get_libc_version()
+#else /* musl has no call that tells the version */
+#define LIBC "musl"
+#define libc_version(program) (program)->interpreter
+#endif
 
 static const char usage[] =
 	"usage: forkheld doctor [--] CMD [ARGUMENT...]\n\n"
@@ -84,18 +90,20 @@ static bool same_loader(const struct program *program)
 	return same;
 }
 
+static bool is_musl(const struct program *program)
+{
+	return strstr(program->interpreter, "ld-musl");
+}
+
 static bool report_libc(const struct program *program)
 {
 	if (program->loader)
 		return row(true, "libc", "a loader: that of the program it is given");
 	if (same_loader(program))
-#ifdef __GLIBC__
-		return row(true, "libc", "glibc %s", gnu_get_libc_version());
-#else
-		return row(true, "libc", "this system's (%s)", program->interpreter);
-#endif
-	if (strstr(program->interpreter, "ld-musl"))
-		return row(false, "libc", "musl (%s): this library is built for glibc", program->interpreter);
+		return row(true, "libc", LIBC " %s", libc_version(program));
+	if (is_musl(program) != (strcmp(LIBC, "musl") == 0))
+		return row(false, "libc", "%s (%s): this library is built for " LIBC, is_musl(program) ? "musl" : "glibc",
+			program->interpreter);
 	if (access(program->interpreter, X_OK) < 0)
 		return row(false, "libc", "its loader %s is not there", program->interpreter);
 	return row(false, "libc", "its loader %s is not this system's", program->interpreter);

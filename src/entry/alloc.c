@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/libc.h"
 #include "base/os.h"
 #include "entry/export.h"
 #include "entry/record_fast.h"
@@ -296,12 +297,7 @@ EXPORT void *calloc(size_t count, size_t size)
 /* Did a realloc to @size bytes that gave NULL leave the block as it was? glibc frees where 0 bytes are asked for. */
 static bool stayed(size_t size)
 {
-#ifdef __GLIBC__
-	return size != 0;
-#else
-	(void)size;
-	return true;
-#endif
+	return size != 0 || !LIBC_REALLOC_FREES;
 }
 
 static inline __attribute__((always_inline)) void *move(void *block, size_t size, const void *frame)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "entry/marks.h"
-#ifdef __GLIBC__
-#include <gnu/libc-version.h>
-#endif
-#include <stdlib.h>
+#include "base/libc.h"
 #include "base/os.h"
 #include "entry/atfork.h"
 #include "ledger/times.h"
@@ -53,20 +50,6 @@ struct marks_turn marks_begin(void)
 	return (struct marks_turn){ number, __atomic_load_n(&ended, __ATOMIC_SEQ_CST) == number - 1 };
 }
 
-/* can_bear - up to 2.35 glibc aborts in a fork whose handlers unload a library, when others stand behind the one that
- * does: ours must not be those others. */
-static bool can_bear(void)
-{
-#ifdef __GLIBC__
-	char *point;
-	long major = strtol(gnu_get_libc_version(), &point, 10);
-
-	return major > 2 || (major == 2 && *point == '.' && strtol(point + 1, NULL, 10) >= 36);
-#else
-	return false;
-#endif
-}
-
 static bool alone(struct marks_turn turn)
 {
 	return turn.alone && __atomic_load_n(&started, __ATOMIC_SEQ_CST) == turn.number;
@@ -79,7 +62,7 @@ static bool put_mark(struct marks_turn turn, const struct registration *entry,
 	uint32_t slot = times_count();
 	bool spoilt;
 
-	if (slot == TIMES_MAX || !can_bear())
+	if (slot == TIMES_MAX || !libc_bears_marks())
 		return false;
 	spoilt = __atomic_exchange_n(&gap, false, __ATOMIC_SEQ_CST);
 	if (put(handlers[slot][PHASE_BEFORE], handlers[slot][PHASE_PARENT], handlers[slot][PHASE_CHILD]) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "native/handlers.h"
 #include <string.h>
+#include "base/libc.h"
 #include "native/elf.h"
 #include "native/memory.h"
 #include "native/modules.h"
@@ -97,7 +98,7 @@ static bool needs(uint32_t user, uint32_t needed, unsigned depth)
 
 bool handler_handle_foreign(const struct registration *entry)
 {
-	for (int phase = 0; phase < PHASES; phase++) {
+	for (int phase = 0; phase < PHASES && LIBC_UNLOADS; phase++) {
 		uint32_t code = entry->code_module[phase];
 
 		if (!entry->callable[phase] || code == MODULE_NONE || modules_get(code)->startup ||

@@ -66,11 +66,12 @@ static bool shared_memory(const char *path)
 	return false;
 }
 
+/* glibc, whose free lists point at the last word of the block before. */
 static bool is_libc(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-	return begins(name, "libc.so") || begins(name, "libc-2.") || begins(name, "ld-musl") || begins(name, "libc.musl");
+	return begins(name, "libc.so.") || begins(name, "libc-2.");
 }
 
 /* Return: false if no pointer can lie there, or it must not be read. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/libc.h"
 #include "ledger/blocks.h"
 #include "ledger/stacks.h"
 #include "ledger/traces.h"
@@ -29,7 +30,7 @@ static bool is_root(void *gathered_pointer, uint32_t block)
 	return gathered->kind[block] != GATHER_NATIVE;
 }
 
-/* Who has called malloc? */
+/* Who has called malloc? (musl's loader is its libc, and calls none that is recorded.) */
 static bool of_loader(uint32_t node)
 {
 	uint64_t offset, key = traces_key(node);
@@ -38,7 +39,7 @@ static bool of_loader(uint32_t node)
 	uint32_t module = trace_frame(key, &offset);
 	const char *path = module == MODULE_NONE ? NULL : modules_get(module)->path;
 	const char *slash = path ? strrchr(path, '/') : NULL;
-	return slash && strncmp(slash + 1, "ld-", 3) == 0;
+	return slash && strncmp(slash + 1, "ld-", 3) == 0 && !LIBC_ALLOCATES_UNSEEN;
 }
 
 static int by_node(const void *left, const void *right)

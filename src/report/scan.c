@@ -2,10 +2,12 @@
 /*
  * Free memory of a heap lies in pages in which blocks have begun, or is brk's. A page in which blocks have begun
  * may also have gone back to the kernel and have come as something else: it is taken for that where no block lives
- * anywhere near.
+ * anywhere near. Where libc has blocks of its own there that nothing records, free memory cannot be told from them: all of
+ * it counts.
  */
 #include "report/scan.h"
 
+#include "base/libc.h"
 #include "ledger/blocks.h"
 #include "ledger/blocks_fast.h"
 #include "native/memory.h"
@@ -40,6 +42,10 @@ static void visit_gap(struct scan *scan, uintptr_t start, uintptr_t end, bool lo
 {
 	const uintptr_t mask = ~(uintptr_t)(MEMORY_PAGE - 1);
 	uintptr_t run = start, next;
+	if (LIBC_ALLOCATES_UNSEEN) {
+		visit_range(scan, start, end);
+		return;
+	}
 	if (scan->span->kind == ROOT_HEAP)
 		return;
 	for (uintptr_t at = start; at < end; at = next) {

@@ -5,10 +5,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
-#ifdef __GLIBC__
-#include <gnu/libc-version.h>
-#endif
 
+#include "base/libc.h"
 #include "base/options.h"
 #include "base/os.h"
 #include "forkheld/report.h"
@@ -30,13 +28,8 @@ json_t *write_own_build_id(void)
 static json_t *libc_object(void)
 {
 	json_t *object = json_object();
-#ifdef __GLIBC__
-	json_set(object, "name", json_string("glibc"));
-	json_set(object, "version", json_string(gnu_get_libc_version()));
-#else
-	json_set(object, "name", json_string("musl"));
-	json_set(object, "version", json_null());
-#endif
+	json_set(object, "name", json_string(LIBC_NAME));
+	json_set(object, "version", json_text(libc_version()));
 	return object;
 }
 

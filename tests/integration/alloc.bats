@@ -60,6 +60,7 @@ as_without() {
 
 @test "an address space that ends" {
 	as_without limit
+	needs_same_libc bash
 	run preloaded bash -c "ulimit -v 30000; exec '$alloc/odd' errors"
 	echo "$output"
 	[ "$output" = "99 1 1 1 22 1" ]
@@ -105,6 +106,7 @@ as_without() {
 
 @test "under valgrind, which takes malloc for itself, the host runs" {
 	command -v valgrind >/dev/null || skip "no valgrind"
+	needs_same_libc sqlite3
 	run alone LD_PRELOAD="$FORKHELD_LIB" FORKHELD_OUTPUT="$BATS_TEST_TMPDIR/%e.json" valgrind -q --error-exitcode=9 \
 		sqlite3 :memory: "create table t(x); insert into t values (6), (7); select sum(x) from t"
 	echo "$output"
@@ -121,6 +123,7 @@ as_without() {
 }
 
 @test "a host whose runtime is not ready when it first allocates" {
+	[ -x "$alloc/checked" ] || glibc_only "no ThreadSanitizer for it"
 	[ -x "$alloc/checked" ] || skip "this compiler has no ThreadSanitizer"
 	run plain "$alloc/checked"
 	[ "$status" -eq 3 ]

@@ -141,7 +141,7 @@ pythons() {
 			candidates+=("${root:-$HOME/.pyenv}"/versions/*/bin/python3)
 		fi
 		for candidate in "${candidates[@]}"; do
-			[ -x "$candidate" ] || continue
+			[ -x "$candidate" ] && same_libc "$candidate" || continue
 			"$candidate" -I - 2>/dev/null <<-'PYTHON' || true
 				import sys
 				if sys.implementation.name == "cpython" and sys.version_info >= (3, 9):
@@ -172,6 +172,31 @@ wanted_pythons() {
 # newest_python - the newest of them.
 newest_python() {
 	pythons | tail -n 1
+}
+
+# libc_of FILE - glibc or musl: what this program or library is linked with.
+libc_of() {
+	if readelf -dW "$1" | grep -q 'NEEDED.*\[libc\.so\.6\]'; then
+		echo glibc
+	else
+		echo musl
+	fi
+}
+
+# same_libc PROGRAM - can the library under test be loaded into it? Under musl-gcc the system's own programs are glibc's.
+same_libc() {
+	local program
+	program=$(command -v "$1") && [ "$(libc_of "$(readlink -f "$program")")" = "$(libc_of "$FORKHELD_LIB")" ]
+}
+
+# glibc_only WHAT - the test is about glibc.
+glibc_only() {
+	[ "$(libc_of "$FORKHELD_LIB")" = glibc ] || skip_because "musl: $1"
+}
+
+# needs_same_libc PROGRAM - the test looks into it.
+needs_same_libc() {
+	same_libc "$1" || skip_because "musl: $1 is of another libc here"
 }
 
 # skip_because REASON - this machine cannot show it.

@@ -21,6 +21,7 @@ theirs() {
 }
 
 @test "LeakSanitizer says the same of each case, but for what mapped memory points at" {
+	[ -x "$native/leaks_judged" ] || glibc_only "no leak sanitizer for it"
 	[ -x "$native/leaks_judged" ] || lacks "no leak sanitizer"
 	plain "$native/leaks_judged" freed 2>/dev/null || skip_because "the leak sanitizer cannot look at processes here"
 	local case mine other wrong=0 count=0
@@ -47,6 +48,8 @@ theirs() {
 		mine=$(ours "$case")
 		echo "$case: $mine"
 		case $case in
+		# Free memory cannot be told from musl's own blocks, so that what lies there counts.
+		leaked_in_a_freed_one) [ "$(libc_of "$FORKHELD_LIB")" = musl ] || [ "$mine" != "0 0" ] ;;
 		leaked*) [ "$mine" != "0 0" ] ;;
 		*) [ "$mine" = "0 0" ] ;;
 		esac
