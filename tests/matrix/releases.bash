@@ -137,6 +137,14 @@ builds_by_hand() {
 	point "what is said where there is no libunwind" $?
 }
 
+# musl - the other libc: the library and its C tests, built with Debian's compiler for it.
+musl() {
+	sed 's/^deb /deb-src /' "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/source.list"
+	packages musl-tools gcc libc6-dev make cmake meson ninja-build pkg-config dpkg-dev autoconf automake libtool bats jq \
+		binutils python3-jsonschema
+	suite "musl" root tests/matrix/musl /root/musl
+}
+
 # old_tools - bullseye is older than the build tools asked for: take those few, all scripts, from the next release. And its
 # jsonschema looks references up in the schema's own name, which is no address: validate by a schema without one.
 old_tools() {
@@ -160,6 +168,7 @@ release_bookworm() {
 	both_commands root
 	shown "tools/demo otel as root" root '(?s)FH002.*FH003' tools/demo otel
 	both_commands guest unit lint
+	musl
 	builds_by_hand
 }
 
