@@ -2,8 +2,8 @@
 /*
  * Free memory of a heap lies in pages in which blocks have begun, or is brk's. A page in which blocks have begun
  * may also have gone back to the kernel and have come as something else: it is taken for that where no block lives
- * anywhere near. Where libc has blocks of its own there that nothing records, free memory cannot be told from them: all of
- * it counts.
+ * anywhere near. Where libc has blocks of its own there that nothing records, free memory cannot be told from them: all
+ * of it counts.
  */
 #include "report/scan.h"
 
