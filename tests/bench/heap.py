@@ -9,8 +9,8 @@ import os
 import statistics
 import subprocess
 import tempfile
-import time
 
+import copies
 import paired
 
 PROGRAM = '''
@@ -67,66 +67,12 @@ os.kill(os.getpid(), 9)
 '''
 
 
-def processor_time(pid):
-    """Seconds that a process has run, in hundredths; 0 if it is gone."""
-    try:
-        with open("/proc/%d/stat" % pid, encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def mappings(pid, details):
-    """(start, end, resident bytes) of each mapping, or nothing if the process is gone."""
-    found = []
-    try:
-        with open("/proc/%d/%s" % (pid, "smaps" if details else "maps"), encoding="utf-8", errors="replace") as file:
-            for line in file:
-                first = line.split(None, 1)[0]
-                if first == "Rss:":
-                    found[-1][2] = 1024 * int(line.split()[1])
-                elif not first.endswith(":"):
-                    start, _, end = first.partition("-")
-                    found.append([int(start, 16), int(end, 16), 0])
-    except OSError:
-        return []
-    return found
-
-
-def own_memory(copy, parent):
-    """Resident bytes of the copy in mappings that its parent does not have."""
-    theirs = mappings(parent, False)
-    total = 0
-    for start, end, resident in mappings(copy, True) if theirs else ():
-        shared = sum(max(0, min(end, other[1]) - max(start, other[0])) for other in theirs)
-        total += min(resident, end - start - shared)
-    return total
-
-
-def copies_of(pid):
-    """The children of all threads of a process."""
-    try:
-        for task in os.listdir("/proc/%d/task" % pid):
-            with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as file:
-                yield from map(int, file.read().split())
-    except OSError:
-        pass
-
-
 def run(python, library, tracked, where, memory=False):
     """One program: its own times, the report's, and the copy's processor time, or its memory."""
     with tempfile.TemporaryDirectory() as directory:
         child = subprocess.Popen([python, "-c", PROGRAM, str(tracked), where], cwd=directory, text=True,
                                  stdout=subprocess.PIPE, env=paired.environment(library, directory, FORKHELD_OPTIONS="timeout=600"))
-        peak = spent = 0
-        while child.poll() is None:
-            for copy in copies_of(child.pid):
-                if memory:
-                    peak = max(peak, own_memory(copy, child.pid))
-                else:
-                    spent = max(spent, processor_time(copy))
-            time.sleep(0.005)
+        most = copies.watch(child, memory)
         said = json.loads(child.stdout.read())
         name, = [each for each in os.listdir(directory) if each.startswith("report.")]
         with open(os.path.join(directory, name), encoding="utf-8") as file:
@@ -138,10 +84,10 @@ def run(python, library, tracked, where, memory=False):
     # each list two; one that leads to each of them.
     nodes, edges = tracked * 5 // 2, tracked * 4
     if memory:
-        return dict(result, nodes=nodes, edges=edges, own_bytes=peak, bytes_a_node_less_8_an_edge=(peak - 8 * edges) / nodes)
-    return dict(result, collect_s=said["collect_s"], copy_s=spent, analysis_wall_s=report["snapshot"]["analysis_ns"] / 1e9,
+        return dict(result, nodes=nodes, edges=edges, own_bytes=most, bytes_a_node_less_8_an_edge=(most - 8 * edges) / nodes)
+    return dict(result, collect_s=said["collect_s"], copy_s=most, analysis_wall_s=report["snapshot"]["analysis_ns"] / 1e9,
                 pause_s=report["snapshot"]["pause_ns"] / 1e9,
-                per_collect=spent / statistics.median(said["collect_s"]))
+                per_collect=most / statistics.median(said["collect_s"]))
 
 
 def main():
