@@ -56,16 +56,16 @@ static uint32_t set_role(struct search *search, uintptr_t address, enum role rol
 	if (index == MARK_FREE || search->role[index] != ROLE_BUFFER)
 		return MARK_FREE;
 	search->role[index] = role;
-	search->gathered.mark.judged[index] = false;
+	search->gathered.mark.block[index].judged = false;
 	return index;
 }
 
 /* A block is a multiple of 16 bytes long. Where its object ends before its last word, that is nobody's. */
 static void trim(struct mark *mark, uint32_t index, const pyobject *object)
 {
-	uintptr_t end = buffers_end(object), block_end = mark->start[index] + mark->size[index];
+	uintptr_t end = buffers_end(object), block_end = mark_end(mark, index);
 	if (end && end < block_end && block_end - end < 16)
-		mark->size[index] = end - mark->start[index];
+		mark_resize(mark, index, end - mark->block[index].start);
 }
 
 /* Which block is whose. Whatever CPython's own containers lead to is in the graph. */
@@ -98,13 +98,13 @@ static bool follow_sources(struct search *search)
 		uintptr_t block = objects_block(heap->objects[i]);
 		uint32_t index = block ? mark_find(mark, block) : MARK_FREE;
 		if (index != MARK_FREE)
-			mark_source(mark, mark->start[index], mark->start[index] + mark->size[index], i, false);
+			mark_source(mark, mark->block[index].start, mark_end(mark, index), i, false);
 		else
 			mark_source(mark, (uintptr_t)heap->objects[i], buffers_least_end(heap->objects[i]), i, false);
 	}
 	mark_spread(mark);
 	for (uint32_t i = 0; i < mark->count; i++)
-		if (search->role[i] == ROLE_NATIVE && mark->label[i] != MARK_FREE)
+		if (search->role[i] == ROLE_NATIVE && mark->block[i].label != MARK_FREE)
 			return true;
 	return false;
 }
@@ -125,7 +125,7 @@ static bool is_outside(void *search_pointer, uint32_t block)
 {
 	const struct search *search = search_pointer;
 	return search->role[block] != ROLE_SOURCE && search->role[block] != ROLE_PLAIN &&
-	       search->gathered.mark.label[block] == MARK_FREE;
+	       search->gathered.mark.block[block].label == MARK_FREE;
 }
 
 static int by_enter(const void *left, const void *right)
@@ -141,23 +141,23 @@ static int share_out(struct beneath *beneath, const struct search *search)
 	uint64_t before = 0, owned = 0;
 	uint32_t held = 0;
 	for (uint32_t i = 0; i < mark->count; i++)
-		held += search->role[i] == ROLE_NATIVE && mark->label[i] < MARK_OUTSIDE;
+		held += search->role[i] == ROLE_NATIVE && mark->block[i].label < MARK_OUTSIDE;
 	beneath->shares = calloc(held + (size_t)1, sizeof *beneath->shares);
 	if (!beneath->shares)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < mark->count; i++) {
-		uint32_t node = mark->label[i];
+		uint32_t node = mark->block[i].label;
 		if (search->role[i] != ROLE_NATIVE || node >= MARK_OUTSIDE)
 			continue;
 		if (node == NODE_VIRTUAL_FORK) {
-			beneath->fork_only += mark->size[i];
+			beneath->fork_only += mark_size(mark, i);
 			continue;
 		}
 		bool plumbing = analysis->heap.graph.flags[node] & NODE_PLUMBING;
 		if (analysis->reach[node] == REACH_FORK && !plumbing)
-			beneath->fork_only += mark->size[i];
+			beneath->fork_only += mark_size(mark, i);
 		beneath->shares[beneath->count++] = (struct share){
-			.enter = analysis->dominators.enter[node], .plumbing = plumbing, .bytes = mark->size[i]};
+			.enter = analysis->dominators.enter[node], .plumbing = plumbing, .bytes = mark_size(mark, i)};
 	}
 	if (beneath->count)
 		qsort(beneath->shares, beneath->count, sizeof *beneath->shares, by_enter);

@@ -25,12 +25,12 @@ static uint32_t join(void *unused, uint32_t label, uint32_t other)
 static bool is_outside(void *gathered_pointer, uint32_t block)
 {
 	const struct gathered *gathered = gathered_pointer;
-	return gathered->mark.label[block] == MARK_FREE;
+	return gathered->mark.block[block].label == MARK_FREE;
 }
 
 static bool is_kept(const struct gathered *gathered, uint32_t block)
 {
-	return gathered->kind[block] == GATHER_NATIVE && gathered->mark.label[block] < MARK_OUTSIDE;
+	return gathered->kind[block] == GATHER_NATIVE && gathered->mark.block[block].label < MARK_OUTSIDE;
 }
 
 /* Python's blocks are not followed: the graph says what keeps them. */
@@ -38,7 +38,7 @@ static bool follow_slots(struct gathered *gathered, const struct slots *slots)
 {
 	struct mark *mark = &gathered->mark;
 	for (uint32_t i = 0; i < mark->count; i++)
-		mark->judged[i] = gathered->kind[i] == GATHER_NATIVE || gathered->kind[i] == GATHER_SLOT;
+		mark->block[i].judged = gathered->kind[i] == GATHER_NATIVE || gathered->kind[i] == GATHER_SLOT;
 	for (uint32_t i = 0; i < slots->count; i++)
 		mark_hold(mark, gathered->slot[i], i);
 	mark_spread(mark);
@@ -63,11 +63,12 @@ static void meet(struct walk *walk, uint32_t block, uint32_t slot, uint32_t hold
 		return;
 	walk->met[block] = true;
 	kept->blocks[kept->count++] = (struct kept_block){
-		.start = mark->start[block], .size = mark->size[block], .slot = slot, .holder = holder, .offset = offset,
-		.trace = BLOCK_TRACE(blocks_get(mark->start[block])), .stack = STACK_NONE};
+		.start = mark->block[block].start, .size = mark_size(mark, block), .slot = slot, .holder = holder,
+		.offset = offset,
+		.trace = BLOCK_TRACE(blocks_get(mark->block[block].start)), .stack = STACK_NONE};
 	kept->of_slot[slot].blocks++;
-	kept->of_slot[slot].bytes += mark->size[block];
-	kept->bytes += mark->size[block];
+	kept->of_slot[slot].bytes += mark_size(mark, block);
+	kept->bytes += mark_size(mark, block);
 }
 
 static void walk_words(struct walk *walk, uintptr_t start, size_t size, uint32_t slot, uint32_t holder)
@@ -90,7 +91,7 @@ static int list_blocks(struct kept *kept, const struct gathered *gathered)
 	int result = kept->blocks && walk.met ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < kept->slots.count && result == 0; i++) {
 		uint32_t next = kept->count;
-		if (gathered->mark.label[gathered->slot[i]] >= MARK_OUTSIDE)
+		if (gathered->mark.block[gathered->slot[i]].label >= MARK_OUTSIDE)
 			continue;
 		walk_words(&walk, kept->slots.list[i].start, kept->slots.list[i].size, i, KEPT_SLOT);
 		for (; next < kept->count; next++)

@@ -17,12 +17,6 @@
 
 #define LABEL 0u
 
-static uint32_t join(void *unused, uint32_t label, uint32_t other)
-{
-	(void)unused, (void)other;
-	return label;
-}
-
 /* Python's own blocks, and such as cannot be judged, are where the program's pointers lie. */
 static bool is_root(void *gathered_pointer, uint32_t block)
 {
@@ -84,20 +78,20 @@ static int list(struct leaks *leaks, const struct gathered *gathered)
 	const struct mark *mark = &gathered->mark;
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < mark->count; i++)
-		count += gathered->kind[i] == GATHER_NATIVE && mark->label[i] == MARK_FREE;
+		count += gathered->kind[i] == GATHER_NATIVE && mark->block[i].label == MARK_FREE;
 	leaks->sites = malloc((count + (size_t)1) * sizeof *leaks->sites);
 	if (!leaks->sites)
 		return -ENOMEM;
 	count = 0;
 	for (uint32_t i = 0; i < mark->count; i++) {
-		if (gathered->kind[i] != GATHER_NATIVE || mark->label[i] != MARK_FREE)
+		if (gathered->kind[i] != GATHER_NATIVE || mark->block[i].label != MARK_FREE)
 			continue;
-		uint32_t node = origin_of(BLOCK_TRACE(blocks_get(mark->start[i]))).node;
+		uint32_t node = origin_of(BLOCK_TRACE(blocks_get(mark->block[i].start))).node;
 		if (of_loader(node))
 			continue;
 		leaks->count++;
-		leaks->bytes += mark->size[i];
-		leaks->sites[count++] = (struct leak_site){.node = node, .count = 1, .bytes = mark->size[i]};
+		leaks->bytes += mark_size(mark, i);
+		leaks->sites[count++] = (struct leak_site){.node = node, .count = 1, .bytes = mark_size(mark, i)};
 	}
 	count = merge(leaks->sites, count, by_node);
 	for (uint32_t i = 0; i < count; i++)
@@ -114,9 +108,9 @@ int leaks_find(struct leaks *leaks, const struct roots *roots)
 	*leaks = (struct leaks){0};
 	int result = gather_blocks(&gathered, roots, NULL);
 	for (uint32_t i = 0; i < gathered.mark.count && result == 0; i++)
-		gathered.mark.judged[i] = gathered.kind[i] == GATHER_NATIVE;
+		gathered.mark.block[i].judged = gathered.kind[i] == GATHER_NATIVE;
 	if (result == 0)
-		result = mark_begin(&gathered.mark, join, NULL);
+		result = mark_begin(&gathered.mark, NULL, NULL);
 	if (result == 0) {
 		scan_memory(&gathered.mark, roots, LABEL, is_root, &gathered);
 		mark_spread(&gathered.mark);

@@ -66,15 +66,15 @@ void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
 	uint32_t block = 0;
 	if (label == MARK_OUTSIDE)
 		mark_narrow(mark);
-	for (uint32_t i = 0; i < roots->count; i++) {
+	for (uint32_t i = 0; i < roots->count && !mark_done(mark); i++) {
 		uintptr_t at = roots->spans[i].start, end = roots->spans[i].end;
 		bool low = false;
 		scan.span = &roots->spans[i];
-		while (block < mark->count && mark->start[block] + mark->size[block] <= at)
+		while (block < mark->count && mark_end(mark, block) <= at)
 			block++;
-		for (; block < mark->count && mark->start[block] < end; block++) {
-			uintptr_t from = mark->start[block] > at ? mark->start[block] : at;
-			uintptr_t to = mark->start[block] + mark->size[block];
+		for (; block < mark->count && mark->block[block].start < end && !mark_done(mark); block++) {
+			uintptr_t from = mark->block[block].start > at ? mark->block[block].start : at;
+			uintptr_t to = mark_end(mark, block);
 			visit_gap(&scan, at, from, low, true);
 			if (wanted(context, block))
 				visit_range(&scan, from, to < end ? to : end);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Most of the time goes to waiting for memory: a word leads to any page, that to any block, and what is in the block
+ * lies somewhere else again. So a word passes through a queue: when it is put there its page is asked for, half a queue
+ * later the block is found and asked for, and half a queue later it is looked at. Blocks to be read wait likewise.
+ */
 #include "retention/mark.h"
 
 #include <errno.h>
@@ -6,229 +11,317 @@
 #include <string.h>
 
 #define WORD sizeof(uintptr_t)
-#define ADDRESS_BITS 47u
-#define PAGE_SHIFT 12u
-#define REGION_SHIFT 30u
-#define REGIONS ((size_t)1 << (ADDRESS_BITS - REGION_SHIFT))
-#define REGION_PAGES ((size_t)1 << (REGION_SHIFT - PAGE_SHIFT))
-
-static bool enlarge(void *array, size_t count, size_t size)
-{
-	void *larger = realloc(*(void **)array, count * size);
-
-	if (larger)
-		*(void **)array = larger;
-	return larger;
-}
+#define LINE 64u
+#define LINES 4u                  /* of a block are asked for: the processor sees by then that it goes on */
+#define FEW 4u                    /* words in the queue, or blocks on the stack: there is time to ask for more */
 
 uint32_t mark_add(struct mark *mark, uintptr_t start, size_t size, bool judged)
 {
-	if (start >> ADDRESS_BITS)
+	if (start >> PLACES_ADDRESS_BITS || size > ((uintptr_t)1 << PLACES_ADDRESS_BITS) - start ||
+	    mark->count == MARK_OUTSIDE)
 		return MARK_FREE;
 	if (mark->count == mark->room) {
 		uint32_t room = mark->room ? 2 * mark->room : 4096;
+		void *larger = room <= mark->room ? NULL : realloc(mark->block, room * sizeof(*mark->block));
 
-		if (room <= mark->room || !enlarge(&mark->start, room, sizeof(*mark->start)) ||
-		    !enlarge(&mark->size, room, sizeof(*mark->size)) ||
-		    !enlarge(&mark->judged, room, sizeof(*mark->judged)))
+		if (!larger)
 			return MARK_FREE;
+		mark->block = larger;
 		mark->room = room;
 	}
-	mark->start[mark->count] = start;
-	mark->size[mark->count] = size;
-	mark->judged[mark->count] = judged;
+	if (places_add(&mark->places, mark->count, start, size) < 0)
+		return MARK_FREE;
+	mark->block[mark->count] = (struct mark_block){ .start = start, .judged = judged, .label = MARK_FREE };
+	mark_resize(mark, mark->count, size);
 	return mark->count++;
 }
 
-/* Pages between two blocks lead to the upper one: whoever asks goes one block back from there. */
-static int make_index(struct mark *mark)
+/* As long as nothing does, no word is in the range. */
+static void matters(struct mark *mark, uint32_t block)
 {
-	mark->regions = calloc(REGIONS, sizeof(*mark->regions));
-	if (!mark->regions)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < mark->count; i++) {
-		uintptr_t first = mark->start[i], last = first + (mark->size[i] ? mark->size[i] - 1 : 0);
-
-		for (uintptr_t page = first >> PAGE_SHIFT; page <= last >> PAGE_SHIFT; page++) {
-			uint32_t **region = &mark->regions[page >> (REGION_SHIFT - PAGE_SHIFT)];
-
-			if (!*region && !(*region = calloc(REGION_PAGES, sizeof(**region))))
-				return -ENOMEM;
-			/* Index + 1; the first block that has a byte in the page stays. */
-			if (!(*region)[page & (REGION_PAGES - 1)])
-				(*region)[page & (REGION_PAGES - 1)] = i + 1;
-		}
-	}
-	return 0;
+	if (mark->low == mark->high)
+		mark->low = mark->block[block].start;
+	mark->high = mark_end(mark, block);
 }
 
 int mark_begin(struct mark *mark, uint32_t (*join)(void *context, uint32_t label, uint32_t other), void *context)
 {
 	mark->join = join;
 	mark->context = context;
-	mark->label = malloc((mark->count + (size_t)1) * sizeof(*mark->label));
-	mark->stack = malloc((mark->count + (size_t)1) * sizeof(*mark->stack));
-	mark->stacked = calloc(mark->count + (size_t)1, sizeof(*mark->stacked));
-	if (!mark->label || !mark->stack || !mark->stacked)
+	mark->waits = calloc(mark->count / 64 + (size_t)1, sizeof(*mark->waits));
+	mark->stack = malloc(MARK_STACK * sizeof(*mark->stack));
+	if (!mark->waits || !mark->stack || places_open(&mark->places) < 0)
 		return -ENOMEM;
-	memset(mark->label, 0xff, mark->count * sizeof(*mark->label));
-	mark->low = UINTPTR_MAX;
-	for (uint32_t i = 0; i < mark->count; i++) {
-		if (!mark->judged[i])
-			continue;
-		if (mark->low == UINTPTR_MAX)
-			mark->low = mark->start[i];
-		mark->high = mark->start[i] + mark->size[i];
+	for (uint32_t i = 0; i < mark->count; i++)
+		if (mark->block[i].judged)
+			matters(mark, i);
+	return 0;
+}
+
+static __attribute__((noinline)) uint32_t find_crowded(const struct mark *mark, const struct place_page *page,
+							    uintptr_t word)
+{
+	uint32_t low = page->base, high = page->base + page->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (mark->block[middle].start <= word)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return make_index(mark);
+	return low - 1;
+}
+
+/* The last block that begins at @word or before it, or MARK_FREE. */
+static inline uint32_t find_in(const struct mark *mark, const struct place_page *page, uintptr_t word)
+{
+	return __builtin_expect(page->crowded, false) ? find_crowded(mark, page, word) : place_before(page, word);
+}
+
+static inline bool holds(const struct mark *mark, uint32_t block, uintptr_t word)
+{
+	return word - mark->block[block].start < mark_size(mark, block);
 }
 
 uint32_t mark_find(const struct mark *mark, uintptr_t address)
 {
-	const uint32_t *region = address >> ADDRESS_BITS ? NULL : mark->regions[address >> REGION_SHIFT];
-	uint32_t low = region ? region[address >> PAGE_SHIFT & (REGION_PAGES - 1)] : 0, high, bound;
+	const struct place_region *region = address >> PLACES_ADDRESS_BITS ? NULL : place_region(&mark->places, address);
+	uint32_t block = MARK_FREE;
 
-	if (!low-- || address < mark->start[low])
-		return MARK_FREE;
-	/* The last that begins at @address or before it, among those of this page: at most one for each 16 bytes. */
-	bound = low + (1u << PAGE_SHIFT) / 16 + 1;
-	high = bound < mark->count ? bound : mark->count;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (mark->start[middle] <= address)
-			low = middle;
-		else
-			high = middle;
-	}
-	return address - mark->start[low] < mark->size[low] ? low : MARK_FREE;
+	if (region && place_is_block(region))
+		block = place_block(region);
+	else if (region && place_there(region, address))
+		block = find_in(mark, place_page(&mark->places, region, address), address);
+	return block != MARK_FREE && holds(mark, block, address) ? block : MARK_FREE;
 }
 
-void mark_hold(struct mark *mark, uint32_t block, uint32_t label)
+/* The stack has no room: so much waits that a sweep will do better than it, from now on. */
+static void wait(struct mark *mark, uint32_t block)
 {
-	uint32_t before = mark->label[block];
+	mark->waits[block / 64] |= UINT64_C(1) << block % 64;
+	mark->waiting++;
+	mark->sweeping = true;
+}
 
-	if (before == label || before == MARK_OUTSIDE)
+static inline void hold(struct mark *mark, uint32_t index, uint32_t label)
+{
+	struct mark_block *block = &mark->block[index];
+	uint32_t before = block->label;
+
+	if (before == label || before == MARK_OUTSIDE || (before < MARK_OUTSIDE && label < MARK_OUTSIDE && !mark->join))
 		return;
 	if (before != MARK_FREE && label != MARK_OUTSIDE)
 		label = mark->join(mark->context, before, label);
 	if (label == before)
 		return;
-	mark->label[block] = label;
-	if (!mark->stacked[block]) {
-		__builtin_prefetch((const void *)mark->start[block]);
-		mark->stacked[block] = true;
-		mark->stack[mark->depth++] = block;
+	mark->held -= mark->narrowed && before != MARK_FREE && label == MARK_OUTSIDE;
+	block->label = label;
+	if (block->waits)
+		return;
+	block->waits = 1;
+	if (mark->depth < MARK_STACK && !mark->sweeping) {
+		if (mark->depth < FEW)
+			__builtin_prefetch((const void *)(uintptr_t)block->start);
+		mark->stack[mark->depth++] = index;
+	} else {
+		wait(mark, index);
 	}
 }
 
-static uintptr_t first_word(uintptr_t start)
+void mark_hold(struct mark *mark, uint32_t block, uint32_t label)
 {
-	return (start + WORD - 1) & ~(uintptr_t)(WORD - 1);
+	hold(mark, block, label);
 }
 
-/* The block that @word leads to, or MARK_FREE. */
-static inline uint32_t lead(const struct mark *mark, uintptr_t word, bool allocator)
+static inline void find(struct mark *mark)
 {
-	uint32_t block = mark_find(mark, word);
+	__typeof__(mark->queue[0]) *entry = &mark->queue[mark->found++ % MARK_QUEUE];
 
-	return block != MARK_FREE && allocator && word == mark->start[block] + mark->size[block] - WORD ? MARK_FREE : block;
+	if (entry->page) {
+		entry->block = find_in(mark, entry->page, entry->word);
+		if (place_settled(entry->page, entry->block))
+			entry->block = MARK_FREE;
+	}
+	if (entry->block != MARK_FREE) {
+		__builtin_prefetch(&mark->block[entry->block], 1);
+		__builtin_prefetch(&mark->waits[entry->block / 64], 1);
+	}
 }
 
-static inline bool in_range(const struct mark *mark, uintptr_t word)
+static inline void take(struct mark *mark)
 {
-	return word - mark->low < mark->high - mark->low;
+	if (mark->found == mark->taken)
+		find(mark);
+	__typeof__(mark->queue[0]) *entry = &mark->queue[mark->taken++ % MARK_QUEUE];
+	const struct mark_block *block = &mark->block[entry->block];
+
+	if (entry->block == MARK_FREE)
+		return;
+	if (block->judged && block->label != entry->label && holds(mark, entry->block, entry->word) &&
+	    !(entry->allocator && entry->word == mark_end(mark, entry->block) - WORD) &&
+	    !(block->label == MARK_FREE && entry->label == MARK_OUTSIDE))
+		hold(mark, entry->block, entry->label);
+	if (entry->page && (!block->judged || block->label == MARK_OUTSIDE ||
+			    (block->label == MARK_FREE ? mark->narrowed : !mark->join && !mark->narrowed)))
+		place_settle(entry->page, entry->block);
 }
 
-static void take(struct mark *mark)
-{
-	unsigned at = (unsigned)(mark->taken++ % MARK_QUEUE);
-	uint32_t block = lead(mark, mark->queue[at].word, mark->queue[at].allocator);
-
-	if (block != MARK_FREE && mark->judged[block])
-		mark_hold(mark, block, mark->queue[at].label);
-}
-
-/* A block is anywhere in memory, and so is what is known of it: both are asked for some time before they are used. */
 static inline void put(struct mark *mark, uintptr_t word, uint32_t label, bool allocator)
 {
-	const uint32_t *region = word >> ADDRESS_BITS ? NULL : mark->regions[word >> REGION_SHIFT];
-	unsigned at = (unsigned)(mark->put % MARK_QUEUE);
+	const struct place_region *region = place_region(&mark->places, word);
+	__typeof__(mark->queue[0]) *entry = &mark->queue[mark->put % MARK_QUEUE];
 
-	if (!region)
+	if (!region || (!place_is_block(region) && !place_used(region, word)))
 		return;
 	if (mark->put - mark->taken == MARK_QUEUE)
 		take(mark);
-	mark->queue[at].word = word;
-	mark->queue[at].label = label;
-	mark->queue[at].allocator = allocator;
-	__builtin_prefetch(&region[word >> PAGE_SHIFT & (REGION_PAGES - 1)]);
-	if (mark->put++ - mark->taken >= MARK_QUEUE / 2) {
-		word = mark->queue[(mark->put + MARK_QUEUE / 2 - 1) % MARK_QUEUE].word;
-		at = mark->regions[word >> REGION_SHIFT][word >> PAGE_SHIFT & (REGION_PAGES - 1)];
-		if (at)
-			__builtin_prefetch(&mark->start[at - 1]), __builtin_prefetch(&mark->size[at - 1]);
+	else if (mark->put - mark->taken < FEW)
+		__builtin_prefetch((const void *)word);
+	entry->word = word;
+	entry->label = label;
+	entry->allocator = allocator;
+	entry->block = place_block(region);
+	entry->page = place_is_block(region) ? NULL : place_page(&mark->places, region, word);
+	__builtin_prefetch(entry->page);
+	if (++mark->put - mark->found > MARK_QUEUE / 2)
+		find(mark);
+}
+
+static inline void put_all(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator)
+{
+	const uintptr_t low = mark->low, width = mark->high - low;
+
+	for (uintptr_t at = (start + WORD - 1) & ~(uintptr_t)(WORD - 1); at + WORD <= end; at += WORD) {
+		uintptr_t word = *(const uintptr_t *)at;
+
+		if (word - low < width)
+			put(mark, word, label, allocator);
 	}
 }
 
 void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator)
 {
-	for (uintptr_t at = first_word(start); at + WORD <= end; at += WORD) {
-		uintptr_t word = *(const uintptr_t *)at;
+	put_all(mark, start, end, label, allocator);
+}
 
-		if (in_range(mark, word))
-			put(mark, word, label, allocator);
+void mark_outside(struct mark *mark, uintptr_t start, uintptr_t end, bool allocator)
+{
+	if (!mark_done(mark))
+		put_all(mark, start, end, MARK_OUTSIDE, allocator);
+}
+
+/* The next that waits, from where the sweep is on; MARK_FREE: it has come to the end. */
+static uint32_t next_waiting(struct mark *mark)
+{
+	uint32_t words = mark->count / 64 + 1, at = mark->swept / 64;
+
+	while (at < words && !mark->waits[at])
+		at++;
+	if (at == words)
+		return MARK_FREE;
+	mark->swept = at * 64 + (unsigned)__builtin_ctzll(mark->waits[at]);
+	mark->waits[at] &= mark->waits[at] - 1;
+	mark->waiting--;
+	return mark->swept;
+}
+
+/*
+ * Nothing is left on the stack, or the sweep has come to the end. If many wait, one goes through them by address, which
+ * is ten times as fast as here and there: pages follow one another. Few are better off on the stack: to look for them
+ * takes longer than to look at them.
+ */
+static void turn(struct mark *mark)
+{
+	mark->swept = 0;
+	mark->sweeping = mark->waiting > MARK_STACK / 2;
+	while (!mark->sweeping && mark->waiting)
+		mark->stack[mark->depth++] = next_waiting(mark);
+	mark->swept = 0;
+}
+
+/* The next block to be read; MARK_FREE: none at present. */
+static uint32_t next_block(struct mark *mark)
+{
+	uint32_t block;
+
+	if (mark->depth)
+		return mark->stack[--mark->depth];
+	if (mark->sweeping && (block = next_waiting(mark)) != MARK_FREE)
+		return block;
+	turn(mark);
+	return mark->depth ? mark->stack[--mark->depth] : mark->sweeping ? next_waiting(mark) : MARK_FREE;
+}
+
+/* Asks for the record of @block, and for the words of the one that is in the middle of its wait. */
+static void make_ready(struct mark *mark, uint32_t block)
+{
+	__builtin_prefetch(&mark->block[block]);
+	mark->ready[mark->readied++ % MARK_READY] = block;
+	if (mark->readied - mark->scanned > MARK_READY / 2) {
+		block = mark->ready[(mark->readied - MARK_READY / 2 - 1) % MARK_READY];
+		for (unsigned i = 0; i < LINES && i * LINE < mark_size(mark, block); i++)
+			__builtin_prefetch((const void *)(uintptr_t)(mark->block[block].start + i * LINE));
 	}
+}
+
+static void scan(struct mark *mark)
+{
+	uint32_t block = mark->ready[mark->scanned++ % MARK_READY];
+
+	mark->block[block].waits = 0;
+	if (!mark_done(mark))
+		put_all(mark, mark->block[block].start, mark_end(mark, block), mark->block[block].label, false);
 }
 
 void mark_spread(struct mark *mark)
 {
-	while (mark->depth || mark->taken != mark->put) {
-		if (!mark->depth) {
-			take(mark);
-			continue;
-		}
-		uint32_t block = mark->stack[--mark->depth];
+	for (;;) {
+		uint64_t ready = mark->readied - mark->scanned;
+		uint32_t block = ready < MARK_READY ? next_block(mark) : MARK_FREE;
 
-		mark->stacked[block] = false;
-		mark_source(mark, mark->start[block], mark->start[block] + mark->size[block], mark->label[block], false);
+		if (block != MARK_FREE)
+			make_ready(mark, block);
+		else if (ready == MARK_READY || (ready && mark->taken == mark->put))
+			scan(mark);
+		else if (mark->taken != mark->put)
+			take(mark);
+		else
+			return;
 	}
 }
 
 void mark_narrow(struct mark *mark)
 {
-	mark->low = UINTPTR_MAX;
-	mark->high = 0;
+	mark->narrowed = true;
+	mark->low = mark->high = 0;
+	mark->held = 0;
+	places_forget(&mark->places);
 	for (uint32_t i = 0; i < mark->count; i++) {
-		if (mark->label[i] == MARK_FREE)
+		if (mark->block[i].label >= MARK_OUTSIDE) {
+			const struct place_region *region = place_region(&mark->places, mark->block[i].start);
+
+			if (!place_is_block(region))
+				place_settle(place_page(&mark->places, region, mark->block[i].start), i);
 			continue;
-		if (mark->low == UINTPTR_MAX)
-			mark->low = mark->start[i];
-		mark->high = mark->start[i] + mark->size[i];
+		}
+		mark->held++;
+		matters(mark, i);
+		places_use(&mark->places, mark->block[i].start, mark_end(mark, i));
 	}
 }
 
-void mark_outside(struct mark *mark, uintptr_t start, uintptr_t end, bool allocator)
+bool mark_done(const struct mark *mark)
 {
-	for (uintptr_t at = first_word(start); at + WORD <= end; at += WORD) {
-		uintptr_t word = *(const uintptr_t *)at;
-		uint32_t block = in_range(mark, word) ? lead(mark, word, allocator) : MARK_FREE;
-
-		if (block != MARK_FREE && mark->label[block] < MARK_OUTSIDE)
-			mark_hold(mark, block, MARK_OUTSIDE);
-	}
+	return mark->narrowed && !mark->held;
 }
 
 void mark_finish(struct mark *mark)
 {
-	for (size_t i = 0; mark->regions && i < REGIONS; i++)
-		free(mark->regions[i]);
-	free(mark->regions);
-	free(mark->start);
-	free(mark->size);
-	free(mark->judged);
-	free(mark->label);
+	places_finish(&mark->places);
+	free(mark->block);
 	free(mark->stack);
-	free(mark->stacked);
+	free(mark->waits);
 	memset(mark, 0, sizeof(*mark));
 }

@@ -6,7 +6,7 @@
  * Memory comes in three parts: *sources* (each word of theirs has a label: on whose account it holds something),
  * *judged* blocks, and all the rest, which is *outside*. A judged block that sources reach, directly or through
  * other judged blocks, gets a label: the common one of all that hold it. If a word outside leads to it, or one in
- * a judged block that no source reaches, its label is MARK_OUTSIDE, and so is that of everything it leads to.
+ * a judged block that no source reaches, its label is MARK_OUTSIDE, and so is that of all it leads to that have one.
  * Nothing is told about words that are in no part at all, so what is left with a label is only as true as the
  * parts are complete.
  */
@@ -16,35 +16,74 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "retention/places.h"
+
 #define MARK_FREE UINT32_MAX            /* as a label: no source reaches it */
 #define MARK_OUTSIDE (UINT32_MAX - 1)   /* held from outside as well */
 
-#define MARK_QUEUE 16u
+#define MARK_QUEUE 64u                  /* words under way; of 2, as are the next */
+#define MARK_READY 16u
+#ifndef MARK_STACK
+#define MARK_STACK 4096u                /* a test has fewer */
+#endif
+
+/* 16 bytes: whatever is asked about a block lies in one line of the cache. */
+struct mark_block {
+	uint64_t start : PLACES_ADDRESS_BITS, judged : 1, waits : 1, size_high : 15;
+	uint32_t size_low, label;
+};
 
 struct mark {
 	uint32_t count, room;
-	uintptr_t *start;                  /* [count] ascending, blocks do not overlap */
-	size_t *size;                      /* [count] bytes; of what can be read */
-	uint32_t *label;                   /* [count] after mark_begin */
-	bool *judged;                      /* [count] may be changed until the first source is there */
+	struct mark_block *block;          /* [count] ascending by start, they do not overlap */
 	uint32_t (*join)(void *context, uint32_t label, uint32_t other);
 	void *context;
 
 	/* mark.c's own: */
-	uint32_t **regions;                /* by address: the first block that begins in that page or later */
-	uint32_t *stack, depth;            /* blocks whose words are to be looked at */
-	bool *stacked;
+	struct places places;
+	uint32_t *stack, depth;            /* [MARK_STACK] blocks whose words are to be looked at, */
+	uint64_t *waits;                   /* and those for which it has no room: a bit for each block */
+	uint32_t waiting, swept;           /* bits that are set; of these the last that was taken */
+	bool sweeping;                     /* they are taken by address, and no block is put on the stack */
 	uintptr_t low, high;               /* of the blocks that matter */
-	struct { uintptr_t word; uint32_t label; bool allocator; } queue[MARK_QUEUE];
-	uint64_t put, taken;
+	uint32_t held;                     /* once narrowed: blocks that are not held from outside so far */
+	bool narrowed;
+	struct {
+		uintptr_t word;
+		struct place_page *page;
+		uint32_t block, label;
+		bool allocator;
+	} queue[MARK_QUEUE];
+	uint64_t put, found, taken;        /* in the queue: each word is put, found, taken */
+	uint32_t ready[MARK_READY];        /* off the stack, and asked for from memory */
+	uint64_t readied, scanned;
 };
 
-/* mark_add - a block, above all that have been added; judged or outside. Return: its index, or MARK_FREE: no memory, or
- * @start beyond 47 bits. Before mark_begin. */
+/* mark_size - bytes of a block; of what can be read. mark_resize - it has less than what was added. */
+static inline size_t mark_size(const struct mark *mark, uint32_t block)
+{
+	return (size_t)mark->block[block].size_high << 32 | mark->block[block].size_low;
+}
+
+static inline void mark_resize(struct mark *mark, uint32_t block, size_t size)
+{
+	mark->block[block].size_low = (uint32_t)size;
+	mark->block[block].size_high = size >> 32 & 0x7fff;
+}
+
+static inline uintptr_t mark_end(const struct mark *mark, uint32_t block)
+{
+	return mark->block[block].start + mark_size(mark, block);
+}
+
+/* mark_add - a block, above all that have been added; judged or outside. Its bit `judged` may be changed until the
+ * first source is there, its label is to be read. Return: its index, or MARK_FREE: no memory, or it ends beyond 47
+ * bits. Before mark_begin. Memory: 16 bytes and a bit for each block, 64 a page of heap that has blocks. */
 uint32_t mark_add(struct mark *mark, uintptr_t start, size_t size, bool judged);
 
 /* mark_begin - all blocks are there. @join gives the label of what two hold: associative, commutative, idempotent,
- * never MARK_FREE; it is not asked about MARK_OUTSIDE, which swallows any. Return: 0 or -ENOMEM. */
+ * never MARK_FREE; it is not asked about MARK_OUTSIDE, which swallows any. NULL: all sources have one label, which is
+ * faster. Return: 0 or -ENOMEM. */
 int mark_begin(struct mark *mark, uint32_t (*join)(void *context, uint32_t label, uint32_t other), void *context);
 
 /* mark_find - index of the block that holds @address, or MARK_FREE. */
@@ -58,8 +97,10 @@ void mark_hold(struct mark *mark, uint32_t block, uint32_t label);
 void mark_source(struct mark *mark, uintptr_t start, uintptr_t end, uint32_t label, bool allocator);
 void mark_spread(struct mark *mark);
 
-/* mark_narrow - only blocks that a source reaches matter from now on: the rest is outside. */
+/* mark_narrow - only blocks that a source reaches matter from now on: the rest is outside. mark_done - and of these
+ * nothing is left: whatever else lies outside need not be looked at. */
 void mark_narrow(struct mark *mark);
+bool mark_done(const struct mark *mark);
 
 /* mark_outside - the words of [start, end), which may be read, lie outside. Also to be called for the judged blocks
  * that no source has reached (MARK_FREE). */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "retention/mark.h"
 
 #define BLOCKS 8u
@@ -48,8 +49,8 @@ static void run(struct mark *mark, bool allocator)
 	mark_narrow(mark);
 	mark_outside(mark, (uintptr_t)outside, (uintptr_t)(outside + 8), allocator);
 	for (uint32_t i = 0; i < mark->count; i++)
-		if (mark->judged[i] && mark->label[i] == MARK_FREE)
-			mark_outside(mark, mark->start[i], mark->start[i] + mark->size[i], false);
+		if (mark->block[i].judged && mark->block[i].label == MARK_FREE)
+			mark_outside(mark, mark->block[i].start, mark_end(mark, i), false);
 	mark_spread(mark);
 }
 
@@ -81,9 +82,9 @@ static void reaches(void)
 	heap[2][1] = address(3, WORDS);         /* past the end: nothing */
 	begin(&mark, 0);
 	run(&mark, false);
-	assert(mark.label[0] == 3 && mark.label[1] == 3 && mark.label[2] == 2);
+	assert(mark.block[0].label == 3 && mark.block[1].label == 3 && mark.block[2].label == 2);
 	for (unsigned i = 3; i < BLOCKS; i++)
-		assert(mark.label[i] == MARK_FREE);
+		assert(mark.block[i].label == MARK_FREE);
 	mark_finish(&mark);
 }
 
@@ -101,8 +102,9 @@ static void leaves_alone(void)
 	heap[4][2] = address(7, 0);             /* a source leads to what is outside anyway */
 	begin(&mark, 1);
 	run(&mark, false);
-	assert(mark.label[0] == MARK_OUTSIDE && mark.label[1] == MARK_OUTSIDE && mark.label[2] == MARK_OUTSIDE);
-	assert(mark.label[4] == 1 && mark.label[7] == MARK_FREE);
+	for (unsigned i = 0; i < 3; i++)
+		assert(mark.block[i].label == MARK_OUTSIDE);
+	assert(mark.block[4].label == 1 && mark.block[7].label == MARK_FREE);
 	mark_finish(&mark);
 }
 
@@ -115,11 +117,11 @@ static void knows_the_allocator(void)
 	outside[0] = address(0, WORDS - 1);
 	begin(&mark, 0);
 	run(&mark, true);
-	assert(mark.label[0] == 1);
+	assert(mark.block[0].label == 1);
 	mark_finish(&mark);
 	begin(&mark, 0);
 	run(&mark, false);
-	assert(mark.label[0] == MARK_OUTSIDE);
+	assert(mark.block[0].label == MARK_OUTSIDE);
 	mark_finish(&mark);
 }
 
@@ -142,14 +144,123 @@ static void goes_deep(void)
 	outside[0] = 0;
 	run(&mark, false);
 	for (unsigned i = 0; i < LENGTH; i++)
-		assert(mark.label[i] == 1);
+		assert(mark.block[i].label == 1);
 	mark_finish(&mark);
 	free(list);
+}
+
+/* Blocks closer than 16 bytes, at odd addresses, of no bytes or many pages, and what lies between them. */
+static void finds_any(void)
+{
+	enum { PAGES = 16 };
+	static const struct { uint32_t start, size; } blocks[] = {
+		{ 0, 8 }, { 8, 8 }, { 16, 1 }, { 19, 3 }, { 24, 8 }, { 48, 4000 }, { 4096, 24 }, { 4120, 8 }, { 4128, 8 },
+		{ 4144, 3 * 4096 }, { 5 * 4096, 4096 }, { 6 * 4096, 2 * 4096 + 1 }, { 9 * 4096 - 1, 2 },
+		{ 12 * 4096 + 17, 4096 },
+		{ 14 * 4096, 0 }, { 15 * 4096 - 8, 8 }, { 16 * 4096 - 8, 8 },
+	};
+	const uint32_t count = sizeof(blocks) / sizeof(blocks[0]);
+	uintptr_t start = ((uintptr_t)1 << 30) + 5 * ((uintptr_t)1 << 26) - 8 * 4096;  /* over the end of a region */
+	struct mark mark = { 0 };
+
+	for (uint32_t i = 0; i < count; i++)
+		assert(mark_add(&mark, start + blocks[i].start, blocks[i].size, true) == i);
+	assert(mark_begin(&mark, join, NULL) == 0);
+	for (uint32_t at = 0; at < PAGES * 4096; at++) {
+		uint32_t expected = MARK_FREE;
+
+		for (uint32_t i = 0; i < count; i++)
+			if (at - blocks[i].start < blocks[i].size)
+				expected = i;
+		assert(mark_find(&mark, start + at) == expected);
+	}
+	assert(mark_find(&mark, start - 1) == MARK_FREE && mark_find(&mark, start + PAGES * 4096) == MARK_FREE);
+	mark_finish(&mark);
+}
+
+/* Of blocks as large as address spaces can be, what is known takes no memory to speak of. */
+static void finds_in_large(void)
+{
+	const uintptr_t start = ((uintptr_t)7 << 40) + 12345 * 16, size = (uintptr_t)9 << 40, end = start + size;
+	struct mark mark = { 0 };
+
+	assert(mark_add(&mark, start - 64, 64, true) == 0);
+	assert(mark_add(&mark, start, size, true) == 1);
+	assert(mark_add(&mark, end + 8, 8, true) == 2);
+	assert(mark_add(&mark, (uintptr_t)1 << 47, 8, true) == MARK_FREE);
+	assert(mark_add(&mark, ((uintptr_t)1 << 47) - 8, 16, true) == MARK_FREE);
+	assert(mark_begin(&mark, join, NULL) == 0);
+	assert(mark_size(&mark, 1) == size && mark_end(&mark, 1) == end);
+	for (uintptr_t at = 0; at < size; at += ((uintptr_t)1 << 35) + 12344)
+		assert(mark_find(&mark, start + at) == 1);
+	assert(mark_find(&mark, start) == 1 && mark_find(&mark, start - 1) == 0 && mark_find(&mark, end - 1) == 1);
+	assert(mark_find(&mark, end) == MARK_FREE && mark_find(&mark, end + 16) == MARK_FREE);
+	assert(mark_find(&mark, end + 8) == 2);
+	mark_resize(&mark, 1, size - 8);
+	assert(mark_find(&mark, end - 8) == MARK_FREE && mark_find(&mark, end - 9) == 1);
+	mark_finish(&mark);
+}
+
+/* A block of whole regions, in memory that nobody has written to but for its ends. */
+static void reads_large(void)
+{
+	const size_t size = (size_t)160 << 20;
+	uintptr_t *large = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool below = address(0, 0) < (uintptr_t)large;
+	struct mark mark = { 0 };
+	uint32_t label;
+
+	assert(large != MAP_FAILED);
+	clear();
+	source[0] = (uintptr_t)large + size / 2 + 1;
+	for (unsigned last = 0; last < 2; last++) {
+		large[0] = address(0, 0);
+		large[size / sizeof(*large) - 1] = address(1, 0);
+		outside[0] = last ? (uintptr_t)large + size / 3 : 0;
+		/* The blocks of the array lie below or above it. */
+		memset(&mark, 0, sizeof(mark));
+		for (unsigned i = 0; i < BLOCKS && below; i++)
+			assert(mark_add(&mark, address(i, 0), WORDS * sizeof(uintptr_t), true) == i);
+		label = mark_add(&mark, (uintptr_t)large, size, true);
+		for (unsigned i = 0; i < BLOCKS && !below; i++)
+			assert(mark_add(&mark, address(i, 0), WORDS * sizeof(uintptr_t), true) == i + 1);
+		assert(mark_begin(&mark, join, NULL) == 0);
+		run(&mark, false);
+		for (unsigned i = 0; i < BLOCKS; i++)
+			assert(mark.block[mark_find(&mark, address(i, 0))].label == (i > 1 ? MARK_FREE : last ? MARK_OUTSIDE : 1));
+		assert(mark.block[label].label == (last ? MARK_OUTSIDE : 1) && mark_done(&mark) == last);
+		mark_finish(&mark);
+	}
+	munmap(large, size);
+}
+
+/* No block at all. */
+static void nothing(void)
+{
+	struct mark mark = { 0 };
+
+	clear();
+	outside[0] = source[0] = address(0, 0);
+	outside[1] = source[1] = UINTPTR_MAX;
+	assert(mark_begin(&mark, join, NULL) == 0);
+	run(&mark, false);
+	assert(mark_find(&mark, address(0, 0)) == MARK_FREE && mark_done(&mark));
+	mark_finish(&mark);
+	mark_finish(&mark);
+	/* The same if there are some that nobody asks about. */
+	begin(&mark, BLOCKS);
+	run(&mark, false);
+	assert(mark.block[0].label == MARK_FREE && mark_done(&mark));
+	mark_finish(&mark);
 }
 
 int main(void)
 {
 	finds();
+	finds_any();
+	finds_in_large();
+	reads_large();
+	nothing();
 	reaches();
 	leaves_alone();
 	knows_the_allocator();
