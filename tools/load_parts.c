@@ -4,6 +4,7 @@
 #include <forkheld/report.h>
 #include <string.h>
 
+#include "clean.h"
 #include "load_allocations.h"
 
 const char *const phase_names[PHASES] = {FORKHELD_PHASE_BEFORE, FORKHELD_PHASE_PARENT, FORKHELD_PHASE_CHILD};
@@ -207,10 +208,31 @@ static void read_object(struct parts *parts, const struct node *node, struct obj
 	read_holders(parts, node, object);
 }
 
+/* A reader that nobody can name is null. */
+static void read_readers(struct parts *parts, const struct node *slot, struct block *block)
+{
+	struct node array;
+	size_t size = field_array(parts->fields, slot, "readers", NULLABLE, &array);
+
+	block->has_slot_readers = array.json != NULL;
+	block->slot_readers = pool_take(parts->pool, size, sizeof(*block->slot_readers));
+	for (size_t i = 0; i < size; i++) {
+		const json_t *value = json_array_get(array.json, i);
+
+		if (json_is_string(value))
+			block->slot_readers[i] = clean_text(parts->pool,
+				pool_text(parts->pool, json_string_value(value), json_string_length(value)));
+		else if (!json_is_null(value))
+			fields_fail(parts->fields, &(struct node){.up = &array, .index = i}, NULL, "is not a string");
+	}
+	block->slot_reader_count = size;
+	block->slot_readers_dropped = field_number(parts->fields, slot, "readers_dropped", NULLABLE);
+}
+
 static void read_block(struct parts *parts, const struct node *node, struct block *block)
 {
 	struct fields *fields = parts->fields;
-	struct node slot;
+	struct node slot, holder;
 
 	block->bytes = field_number(fields, node, "bytes", NULLABLE);
 	block->verdict = field_text(fields, node, "verdict", NULLABLE);
@@ -220,6 +242,12 @@ static void read_block(struct parts *parts, const struct node *node, struct bloc
 		block->slot_module = field_reference(fields, &slot, "module", NULLABLE, &parts->modules);
 		block->slot_symbol = field_text(fields, &slot, "symbol", NULLABLE);
 		block->slot_offset = field_number(fields, &slot, "offset", NULLABLE);
+		read_readers(parts, &slot, block);
+	}
+	block->holder_offset = UNKNOWN;
+	if (field_object(fields, node, "holder", NULLABLE, &holder)) {
+		block->holder = field_reference(fields, &holder, "block", NULLABLE, &parts->blocks);
+		block->holder_offset = field_number(fields, &holder, "offset", NULLABLE);
 	}
 	block->allocated = field_reference(fields, node, "allocated", NULLABLE, &parts->stacks);
 	block->registrations = field_references(fields, node, "registrations", NULLABLE, &parts->registrations,

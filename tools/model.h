@@ -111,6 +111,12 @@ struct block {
 	const struct module *slot_module;
 	const char *slot_symbol;
 	int64_t slot_offset;
+	const char **slot_readers;      /* who else works with it; NULL among them: perhaps others */
+	size_t slot_reader_count;
+	int64_t slot_readers_dropped;
+	bool has_slot_readers;          /* the report tells of them */
+	const struct block *holder;     /* what leads to it on a shortest path; NULL: the slot */
+	int64_t holder_offset;          /* of the pointer in that; UNKNOWN: the report does not tell */
 	const struct stack *allocated;
 	const struct registration **registrations;
 	size_t registration_count;

@@ -13,17 +13,20 @@
 #include "trace.h"
 #include "verbs.h"
 #include "why.h"
+#include "why_block.h"
 
 static const char usage[] =
 	"usage: forkheld why [-n N] [--no-symbols] REPORT PATTERN\n\n"
-	"One object, type or registration, also one in use: who holds it, and what would free it.\n\n"
+	"One object, type, registration or block: who holds it, and what would free it.\n\n"
 	"PATTERN is one of\n"
 	"  #12           the object with this id\n"
 	"  r3            the registration with this id\n"
-	"  FINGERPRINT   a finding: its trace, registrations and objects\n"
+	"  b7            the block with this id\n"
+	"  FINGERPRINT   a finding: its trace, registrations, objects and blocks\n"
 	"  GLOB          objects by type or module.type; registrations by the name, module or symbol of a\n"
-	"                callable, by the function, file or file:line where they were made\n\n"
-	"  -n, --number N    print at most N objects and N registrations (default 20)\n"
+	"                callable, by the function, file or file:line where they were made; blocks by symbol or\n"
+	"                module of their slot, by the function, file or file:line that allocated them\n\n"
+	"  -n, --number N    print at most N objects, N registrations and N blocks (default 20)\n"
 	"      --no-symbols  open no file for the names and lines of native code\n"
 	"      --help        this text\n\n"
 	"Exit status: 0 found; 1 not found; 2 wrong command line; 3 a report that cannot be read.\n";
@@ -37,16 +40,15 @@ static const struct option options[] = {
 
 #define DEFAULT_SHOWN 20
 
-static bool glob(const char *pattern, const char *text)
+bool why_glob(const char *pattern, const char *text)
 {
 	return text && fnmatch(pattern, text, 0) == 0;
 }
 
-/* glob_path - a file is also named by its last parts: "export/__init__.py:207". */
-static bool glob_path(const char *pattern, const char *path)
+bool why_glob_path(const char *pattern, const char *path)
 {
 	while (path) {
-		if (glob(pattern, path))
+		if (why_glob(pattern, path))
 			return true;
 		path = strchr(path, '/');
 		path = path ? path + 1 : NULL;
@@ -59,20 +61,20 @@ static bool glob_frame(struct pool *pool, const char *pattern, const struct fram
 	if (!frame)
 		return false;
 	if (frame->native)
-		return glob(pattern, frame->symbol) || (frame->module && glob_path(pattern, frame->module->path));
-	return glob(pattern, frame->place.function) || glob_path(pattern, frame->place.file) ||
-		glob_path(pattern, text_place(pool, &frame->place));
+		return why_glob(pattern, frame->symbol) || (frame->module && why_glob_path(pattern, frame->module->path));
+	return why_glob(pattern, frame->place.function) || why_glob_path(pattern, frame->place.file) ||
+		why_glob_path(pattern, text_place(pool, &frame->place));
 }
 
 static bool glob_callable(struct pool *pool, const char *pattern, const struct callable *callable)
 {
-	if (glob(pattern, callable->qualname) || glob(pattern, callable->symbol) ||
-	    glob(pattern, callable->module_name))
+	if (why_glob(pattern, callable->qualname) || why_glob(pattern, callable->symbol) ||
+	    why_glob(pattern, callable->module_name))
 		return true;
-	if (callable->module && glob_path(pattern, callable->module->path))
+	if (callable->module && why_glob_path(pattern, callable->module->path))
 		return true;
 	return callable->module_name && callable->qualname &&
-		glob(pattern, pool_print(pool, "%s.%s", callable->module_name, callable->qualname));
+		why_glob(pattern, pool_print(pool, "%s.%s", callable->module_name, callable->qualname));
 }
 
 static bool matches_registration(struct pool *pool, const char *pattern, const struct registration *registration)
@@ -94,34 +96,57 @@ static bool id_of(const char *pattern, char letter, int64_t *id)
 	return *end == '\0';
 }
 
-/* find - set the marks. Return: how many objects and registrations there are. */
-static size_t find(struct report *report, const char *pattern, bool *objects, bool *registrations,
-	const struct finding **finding)
+/* What a pattern names: a mark for each item of the report. */
+struct found {
+	bool *objects, *registrations, *blocks;
+	const struct finding *finding;
+};
+
+static bool find_finding(const struct report *report, const char *pattern, struct found *marks)
 {
+	const struct finding *finding = NULL;
+
+	for (size_t i = 0; i < report->finding_count && !finding; i++)
+		if (strcmp(report->findings[i].fingerprint, pattern) == 0)
+			finding = &report->findings[i];
+	marks->finding = finding;
+	if (!finding)
+		return false;
+	for (size_t i = 0; i < finding->object_count; i++)
+		marks->objects[finding->objects[i] - report->objects] = true;
+	for (size_t i = 0; i < finding->registration_count; i++)
+		marks->registrations[finding->registrations[i] - report->registrations] = true;
+	for (size_t i = 0; i < finding->block_count; i++)
+		marks->blocks[finding->blocks[i] - report->blocks] = true;
+	return true;
+}
+
+/* find - set the marks. Return: how many items there are. */
+static size_t find(struct report *report, const char *pattern, struct found *marks)
+{
+	bool *objects = marks->objects, *registrations = marks->registrations, *blocks = marks->blocks;
 	size_t found = 0;
 	int64_t id;
+	/* Whoever allocated a block may have to be looked for in files. */
+	bool other = id_of(pattern, '#', &id) || id_of(pattern, 'r', &id);
 
-	*finding = NULL;
-	for (size_t i = 0; i < report->finding_count && !*finding; i++)
-		if (strcmp(report->findings[i].fingerprint, pattern) == 0)
-			*finding = &report->findings[i];
-	if (*finding) {
-		for (size_t i = 0; i < (*finding)->object_count; i++)
-			objects[(*finding)->objects[i] - report->objects] = true;
-		for (size_t i = 0; i < (*finding)->registration_count; i++)
-			registrations[(*finding)->registrations[i] - report->registrations] = true;
+	if (find_finding(report, pattern, marks))
 		return 1;
-	}
 	for (size_t i = 0; i < report->object_count; i++) {
 		objects[i] = id_of(pattern, '#', &id) ? report->objects[i].id == id
-			: glob(pattern, report->objects[i].type) ||
-			  glob(pattern, text_type(&report->pool, &report->objects[i]));
+			: why_glob(pattern, report->objects[i].type) ||
+			  why_glob(pattern, text_type(&report->pool, &report->objects[i]));
 		found += objects[i];
 	}
 	for (size_t i = 0; i < report->registration_count; i++) {
 		registrations[i] = id_of(pattern, 'r', &id) ? report->registrations[i].id == id
 			: matches_registration(&report->pool, pattern, &report->registrations[i]);
 		found += registrations[i];
+	}
+	for (size_t i = 0; i < report->block_count && !other; i++) {
+		blocks[i] = id_of(pattern, 'b', &id) ? report->blocks[i].id == id
+			: why_block_matches(report, pattern, &report->blocks[i]);
+		found += blocks[i];
 	}
 	return found;
 }
@@ -265,37 +290,44 @@ void why_registration(FILE *out, struct report *report, const struct registratio
 		fprintf(out, "  %-12s %s %s\n", "owner", registration->owner_kind ? registration->owner_kind : "",
 			registration->owner_type ? registration->owner_type : "");
 	if (registration->frees_bytes != UNKNOWN)
-		fprintf(out, "  %-12s %s, %s\n", "frees alone",
-			text_count(objects, registration->frees_objects, "object"),
+		fprintf(out, "  %-12s %s, %s", "frees alone", text_count(objects, registration->frees_objects, "object"),
 			text_size(size, registration->frees_bytes));
+	if (registration->frees_bytes != UNKNOWN && registration->frees_native_bytes > 0)
+		fprintf(out, ", %s native", text_size(size, registration->frees_native_bytes));
+	if (registration->frees_bytes != UNKNOWN)
+		fputc('\n', out);
 }
 
 bool why_report(FILE *out, struct report *report, const char *pattern, size_t limit)
 {
-	bool *objects = take(report->object_count, sizeof(*objects));
-	bool *registrations = take(report->registration_count, sizeof(*registrations));
-	const struct finding *finding;
-	size_t found = find(report, pattern, objects, registrations, &finding), shown = 0, hidden = 0;
+	struct found marks = {
+		.objects = take(report->object_count, sizeof(bool)),
+		.registrations = take(report->registration_count, sizeof(bool)),
+		.blocks = take(report->block_count, sizeof(bool)),
+	};
+	size_t found = find(report, pattern, &marks), shown = 0, hidden = 0;
 
-	if (finding)
-		trace_print(out, report, finding);
+	if (marks.finding)
+		trace_print(out, report, marks.finding);
 	for (size_t i = 0; i < report->object_count; i++) {
-		if (objects[i] && shown++ < limit)
+		if (marks.objects[i] && shown++ < limit)
 			why_object(out, report, &report->objects[i]);
 		else
-			hidden += objects[i];
+			hidden += marks.objects[i];
 	}
 	shown = 0;
 	for (size_t i = 0; i < report->registration_count; i++) {
-		if (registrations[i] && shown++ < limit)
+		if (marks.registrations[i] && shown++ < limit)
 			why_registration(out, report, &report->registrations[i]);
 		else
-			hidden += registrations[i];
+			hidden += marks.registrations[i];
 	}
+	hidden += why_blocks(out, report, marks.blocks, limit);
 	if (hidden > 0)
 		fprintf(out, "%sand %zu more (-n shows more)%s\n", style.dim, hidden, style.off);
-	free(objects);
-	free(registrations);
+	free(marks.objects);
+	free(marks.registrations);
+	free(marks.blocks);
 	return found > 0;
 }
 
@@ -328,7 +360,8 @@ int why_main(int argc, char **argv)
 	if (status == STATUS_FOUND)
 		fprintf(stderr, "forkheld: %s: nothing matches %s%s\n", report->file,
 			clean_text(&report->pool, argv[optind + 1]),
-			report->objects_dropped > 0 ? " (the report does not list all objects)" : "");
+			report->objects_dropped > 0 ? " (the report does not list all objects)"
+			: report->blocks_dropped > 0 ? " (the report does not list all blocks)" : "");
 	report_free(report);
 	return status;
 }

@@ -360,6 +360,34 @@ every_verb_refuses() {
 	[ "$(grep -c '^registration' <<<"$output")" -eq 2 ]
 }
 
+@test "why: blocks of reports that tell less, or go round in circles" {
+	forkheld why "$SAMPLES/native.json" registry
+	[ "$status" -eq 0 ]
+	grep -q '^slot  registry in libplugin.so  at +0x40  strong$' <<<"$output"
+	grep -q '^block b0  64 KB  fork-only$' <<<"$output"
+	[[ $output != *" path "* && $output != *"also read by"* ]]
+	jq '.blocks[0] |= (.slot += {readers: ["read_it", null], readers_dropped: 3} | .holder = {block: 0, offset: 8})
+		' "$SAMPLES/native.json" >circle.json
+	forkheld why circle.json b0
+	[ "$status" -eq 0 ]
+	grep -q '^  also read by read_it, perhaps others (no symbol says) and 3 more$' <<<"$output"
+	[ "$(grep -c -- '-> b0$' <<<"$output")" -eq 1 ]
+	jq '.blocks = [range(30) as $i | .blocks[0] + {id: $i, holder: {block: (if $i > 0 then $i - 1 else null end), offset: 16}}]
+		| .findings[0].blocks = [] | .limits.blocks_dropped = 5' "$SAMPLES/native.json" >long.json
+	forkheld why long.json b29
+	[ "$(grep -c -- '-> b' <<<"$output")" -eq 16 ]
+	grep -q '^               and 14 more$' <<<"$output"
+	grep -q '^  holds        30 blocks, 1.9 MB, as far as they are listed$' <<<"$output"
+	forkheld why long.json b30
+	refused 1 "does not list all blocks"
+	jq '.blocks[0].holder = {block: 7, offset: 0}' "$SAMPLES/native.json" >bad.json
+	forkheld why bad.json b0
+	refused 3 "blocks[0].holder.block"
+	jq '.blocks[0].slot.readers = [1]' "$SAMPLES/native.json" >bad.json
+	forkheld why bad.json b0
+	refused 3 "blocks[0].slot.readers[0]"
+}
+
 @test "why: nothing found is status 1" {
 	for pattern in '#99' r99 Nothing '#' r '' '[' '#12x'; do
 		forkheld why "$SAMPLES/joint.json" "$pattern"

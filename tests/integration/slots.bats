@@ -98,6 +98,45 @@ programs=(registry registry_fast registry_fixed)
 	[ "$status" -eq 1 ]
 }
 
+@test "why: a slot by name, a block by its place, with the path that leads there and who reads the slot" {
+	registry tree registry_fast
+	local file
+	file=$(report)
+	forkheld why "$file" lost
+	[ "$status" -eq 0 ]
+	grep -qE '^slot  lost in registry_fast  at \+0x[0-9a-f]+  strong$' <<<"$output"
+	grep -q '^  holds        200 blocks, 104 KB$' <<<"$output"
+	grep -q '^  used by      handle_lost in registry_fast  child (r0)$' <<<"$output"
+	grep -q '^  also read by nothing but fork handlers' <<<"$output"
+	[ "$(grep -c '^slot' <<<"$output")" -eq 1 ]
+	[ "$(grep -c '^block b' <<<"$output")" -eq 20 ]
+	grep -q '^and 180 more' <<<"$output"
+	# The third: behind the first one's second pointer.
+	forkheld why "$file" b2
+	[ "$(sed -n '/^  path/,/^  allocated/p' <<<"$output" | grep -c -- '->')" -eq 2 ]
+	grep -q '^  path         lost in registry_fast+0 -> b0$' <<<"$output"
+	grep -qE '^               b0\+32  40 bytes of .* -> b2$' <<<"$output"
+	grep -q '^  allocated ' <<<"$output"
+	# The slot is not said by a block's id alone.
+	forkheld why "$file" b200
+	[ "$status" -eq 1 ]
+	forkheld why -n 3 "$file" registry_fast
+	[ "$(grep -c '^block b' <<<"$output")" -eq 3 ]
+	[ "$(grep -c '^registration' <<<"$output")" -eq 1 ]
+	forkheld why --no-symbols "$file" "$(jq -r '.findings[0].fingerprint' "$file")"
+	grep -q '^FH005' <<<"$output"
+	[ "$(grep -c '^block b' <<<"$output")" -eq 20 ]
+	registry read registry
+	forkheld why "$(report)" shared
+	grep -q '^  also read by read_shared$' <<<"$output"
+	# By the function that allocated it; none of these registers.
+	forkheld why --no-symbols "$(report)" 'register_share*'
+	[ "$(grep -c '^block b' <<<"$output")" -eq 20 ]
+	registry named registry
+	forkheld why "$(report)" lost
+	[ "$status" -eq 1 ]
+}
+
 @test "a thunk's code is not read, and that is said" {
 	local python
 	python=$(newest_python)
