@@ -228,14 +228,35 @@ static void join_overlapping(struct slots *slots)
 	slots->count = kept;
 }
 
-/* Thousands of registrations of one function have one code. */
-static bool seen_before(uint32_t index, const struct registration *entry)
+static bool is_live(const struct registration *entry)
+{
+	return entry->kind == REGISTRATION_NATIVE && entry->removed == REMOVED_NOT;
+}
+
+static bool same_handlers(const struct registration *left, const struct registration *right)
+{
+	return is_live(left) && is_live(right) && memcmp(left->callable, right->callable, sizeof(left->callable)) == 0;
+}
+
+/* Thousands of registrations of one function have one code. Return: the first of them, if it is near the beginning. */
+static uint32_t seen_before(uint32_t index, const struct registration *entry)
 {
 	for (uint32_t i = 0; i < index && i < 64; i++)
-		if (registrations_get(i)->kind == REGISTRATION_NATIVE && registrations_get(i)->removed == REMOVED_NOT &&
-		    memcmp(registrations_get(i)->callable, entry->callable, sizeof(entry->callable)) == 0)
-			return true;
-	return false;
+		if (same_handlers(registrations_get(i), entry))
+			return i;
+	return REGISTRATION_NONE;
+}
+
+uint32_t slots_alone(const struct slot *slot)
+{
+	const struct registration *only = registrations_get(slot->registrations[0]);
+
+	if (slot->registration_count != 1 || registrations_dropped())
+		return REGISTRATION_NONE;
+	for (uint32_t i = 0; i < registrations_count(); i++)
+		if (i != only->sequence && same_handlers(registrations_get(i), only))
+			return REGISTRATION_NONE;
+	return only->sequence;
 }
 
 static void look_at_registration(struct slots *slots, const struct registration *entry)
@@ -264,11 +285,18 @@ static void look_at_registration(struct slots *slots, const struct registration 
 int slots_find(struct slots *slots)
 {
 	memset(slots, 0, sizeof(*slots));
+	slots->unread_by = calloc(registrations_count() + (size_t)1, sizeof(*slots->unread_by));
+	slots->failed = !slots->unread_by;
 	for (uint32_t i = 0; i < registrations_count() && !slots->failed; i++) {
 		const struct registration *entry = registrations_get(i);
+		uint32_t unread = slots->unread, before;
 
-		if (entry->kind == REGISTRATION_NATIVE && entry->removed == REMOVED_NOT && !seen_before(i, entry))
+		if (!is_live(entry))
+			continue;
+		before = seen_before(i, entry);
+		if (before == REGISTRATION_NONE)
 			look_at_registration(slots, entry);
+		slots->unread_by[i] = before == REGISTRATION_NONE ? slots->unread > unread : slots->unread_by[before];
 	}
 	join_overlapping(slots);
 	return slots->failed ? -ENOMEM : 0;

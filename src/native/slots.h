@@ -37,12 +37,17 @@ struct slots {
 	struct slot_function *functions;
 	uint32_t function_count, function_room;
 	uint32_t unread;           /* handlers whose code was not understood, or is no module's: thunks */
+	bool *unread_by;           /* [registrations] one of its handlers is among them */
 	bool failed;               /* out of memory */
 };
 
 /* slots_find - of all native registrations that are there. Libc's own data is no slot. After decode_open; frozen copy.
  * Return: 0 or -ENOMEM. */
 int slots_find(struct slots *slots);
+
+/* slots_alone - the only registration that works with @slot, or REGISTRATION_NONE: there are several, perhaps of the
+ * same handlers. */
+uint32_t slots_alone(const struct slot *slot);
 
 /* slots_everybodys - is @module libc, its loader, or this library? */
 bool slots_everybodys(const struct module *module);

@@ -17,7 +17,7 @@
 struct kept_block {
 	uintptr_t start;
 	size_t size;
-	uint32_t slot;          /* index; the first of several */
+	uint32_t slot;          /* index; of several the first that others read too, else the first */
 	uint32_t trace, stack;  /* of its record; after kept_name */
 	uint32_t holder;        /* index of the block that leads to it on a shortest path; KEPT_SLOT: the slot itself */
 	uint64_t offset;        /* of the pointer, in that one */
@@ -26,16 +26,18 @@ struct kept_block {
 /* What there is to say of a slot that leads to blocks. */
 struct kept_slot {
 	uint64_t blocks, bytes;
-	uint32_t readers;                     /* others than handlers and what registered them; 0: strong */
+	uint32_t readers;                     /* others than handlers and what registered them; 0: strong. Of a slot to
+	                                       * which another one leads: or of that one */
 	const char *reader[KEPT_READERS];
 };
 
 struct kept {
 	struct slots slots;
 	struct kept_slot *of_slot;            /* [slots.count] */
-	struct kept_block *blocks;            /* by slot, then as the walk comes to them */
+	struct kept_block *blocks;            /* by slot, those with other readers first; then as the walk comes to them */
 	uint32_t count;
 	uint64_t bytes;
+	uint64_t *alone;                      /* [registrations] bytes of those that go if it alone goes */
 };
 
 /* kept_find - Return: NULL, or why it could not be told: a literal. Given back with the copy's heap. */

@@ -90,6 +90,8 @@ json_t *write_own_build_id(void);
 json_t *write_registration(void *material, uint32_t index);
 json_t *write_object(void *material, uint32_t id);
 json_t *write_block(void *material, uint32_t index);
+/* write_kept_alone - bytes of the blocks that go with native @registration alone; null where that is not known. */
+json_t *write_kept_alone(const struct material *material, uint32_t registration);
 
 /* write_report - all of it to @fd. Return: 0 or a negative errno. */
 int write_report(struct material *material, int fd);

@@ -103,6 +103,13 @@ static json_t *slot_object(const struct kept *kept, uint32_t index)
 	return object;
 }
 
+/* Nothing is said of what was not looked at. */
+json_t *write_kept_alone(const struct material *material, uint32_t registration)
+{
+	const struct kept *kept = material->kept;
+	return kept && !kept->slots.unread_by[registration] ? json_number(kept->alone[registration]) : json_null();
+}
+
 json_t *write_block(void *material_pointer, uint32_t index)
 {
 	const struct material *material = material_pointer;

@@ -151,7 +151,8 @@ static json_t *frees_object(struct material *material, const struct registration
 	json_set(object, "objects", json_number(freed.objects));
 	json_set(object, "bytes", json_number(freed.bytes));
 	json_set(object, "native_bytes", found ? write_beneath(material, node, false) :
-					 record->kind == REGISTRATION_PYTHON ? json_integer(0) : json_null());
+					 record->removed != REMOVED_NOT ? json_integer(0) :
+									  write_kept_alone(material, record->sequence));
 	return object;
 }
 

@@ -98,6 +98,37 @@ programs=(registry registry_fast registry_fixed)
 	[ "$status" -eq 1 ]
 }
 
+# frees CASE - what each registration would free alone, in [], and all blocks' bytes together.
+frees() {
+	registry "$1" accounts
+	jq -c '[[.registrations[].frees.native_bytes], .summary.blocks.fork_only_bytes]' "$(report)"
+}
+
+@test "what goes with one registration alone: its own data's blocks, not those of several" {
+	[ "$(frees own)" = '[[400,800],1200]' ]
+	assert_json '[.findings[] | [.rule, .level, .count, .bytes, .registrations]]
+		== [["FH005", "error", 20, 800, [1]], ["FH005", "error", 10, 400, [0]]]'
+	[ "$(frees phases)" = '[[1200],1200]' ]
+	[ "$(frees child)" = '[[400,800],2200]' ]
+	forkheld why "$(report)" r1
+	[[ $output == *"frees alone  0 objects, 0 bytes, 800 bytes native"* ]]
+}
+
+@test "what several registrations work with goes with none of them alone" {
+	[ "$(frees shared)" = '[[0,0],400]' ]
+	[ "$(frees twice)" = '[[0,0],400]' ]
+	[ "$(frees linked)" = '[[400,0,0],1200]' ]
+}
+
+@test "nor does what ordinary code reads, also where a list of the handler's alone leads to it" {
+	[ "$(frees readable)" = '[[400,0],1200]' ]
+	assert_json '[.findings[] | [.level, .count]] | sort == [["error", 10], ["note", 20]]'
+	[ "$(frees both)" = '[[400,0],2200]' ]
+	# Of the block that both lead to nobody may say that handlers alone keep it.
+	assert_json '[.blocks[] | select(.bytes == 1000) | [.strength, .slot.symbol, .slot.readers]] == [["weak", "noted", ["read_noted"]]]'
+	assert_json '[.findings[] | [.level, .count]] | sort == [["error", 10], ["note", 21]]'
+}
+
 @test "why: a slot by name, a block by its place, with the path that leads there and who reads the slot" {
 	registry tree registry_fast
 	local file
@@ -145,6 +176,7 @@ programs=(registry registry_fast registry_fixed)
 	preloaded "$python" "$FIXTURES/native/thunks.py"
 	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "partial" and (.reason | test("could not be read"))'
 	assert_json '[.findings[] | select(.rule == "FH005")] == []'
+	assert_json '[.registrations[] | select(.kind == "native") | .frees.native_bytes] == [null]'
 }
 
 @test "stock programs with handlers: nothing to find" {

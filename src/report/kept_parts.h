@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kept_parts.h - what kept.c's work consists of, after the mark. Frozen copy; 0 or -ENOMEM. */
+#ifndef REPORT_KEPT_PARTS_H
+#define REPORT_KEPT_PARTS_H
+#include "report/gather.h"
+#include "report/kept.h"
+
+/* kept_in - is @block of the mark one that slots alone lead to? */
+static inline bool kept_in(const struct gathered *gathered, uint32_t block)
+{
+	return gathered->kind[block] == GATHER_NATIVE && gathered->mark.block[block].label < MARK_OUTSIDE;
+}
+
+/* kept_next - the next word of @block (of the mark) from *@at on that leads to a kept block or to a slot; *@at: behind it,
+ * 0 at first. Return: what it leads to, or MARK_FREE: no more. */
+uint32_t kept_next(const struct gathered *gathered, uint32_t block, uintptr_t *at);
+
+/* kept_readers - who else works with the slots that lead to something. kept_list - the blocks, each once. kept_share -
+ * fill in @alone. In this order. */
+int kept_readers(struct kept *kept, const struct gathered *gathered);
+int kept_list(struct kept *kept, const struct gathered *gathered);
+int kept_share(struct kept *kept, const struct gathered *gathered);
+
+#endif
