@@ -231,6 +231,7 @@ static void read_readers(struct parts *parts, const struct node *slot, struct bl
 
 static void read_block(struct parts *parts, const struct node *node, struct block *block)
 {
+	static const char *const kinds[] = {"data", "closure", NULL};
 	struct fields *fields = parts->fields;
 	struct node slot, holder;
 
@@ -239,6 +240,7 @@ static void read_block(struct parts *parts, const struct node *node, struct bloc
 	block->strength = field_text(fields, node, "strength", NULLABLE);
 	block->slot_offset = UNKNOWN;
 	if (field_object(fields, node, "slot", NULLABLE, &slot)) {
+		block->slot_closure = field_choice(fields, &slot, "kind", NULLABLE, kinds) == 1;
 		block->slot_module = field_reference(fields, &slot, "module", NULLABLE, &parts->modules);
 		block->slot_symbol = field_text(fields, &slot, "symbol", NULLABLE);
 		block->slot_offset = field_number(fields, &slot, "offset", NULLABLE);

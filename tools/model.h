@@ -108,6 +108,7 @@ struct block {
 	int64_t id;
 	int64_t bytes;
 	const char *verdict, *strength;
+	bool slot_closure;              /* no static data: the closure of a function, which the next three name */
 	const struct module *slot_module;
 	const char *slot_symbol;
 	int64_t slot_offset;

@@ -165,6 +165,14 @@ const char *text_callable(struct pool *pool, const struct callable *callable)
 	return callable->type ? callable->type : "?";
 }
 
+const char *text_slot(struct pool *pool, const struct block *block)
+{
+	struct callable slot = {.module = block->slot_module, .symbol = block->slot_symbol, .offset = block->slot_offset};
+	const char *name = text_callable(pool, &slot);
+
+	return block->slot_closure ? pool_print(pool, "closure of %s", name) : name;
+}
+
 const char *text_path(struct pool *pool, const struct holder *holder, size_t first)
 {
 	size_t length = 1;

@@ -48,6 +48,8 @@ bool text_own(const struct frame *frame);
 const char *text_type(struct pool *pool, const struct object *object);
 /* text_callable - "method Reader._at_fork", "symbol in libx.so", ... */
 const char *text_callable(struct pool *pool, const struct callable *callable);
+/* text_slot - "symbol in libx.so", "closure of function in libx.so": what leads to @block. */
+const char *text_slot(struct pool *pool, const struct block *block);
 /* text_path - the elements of a holder's path from @first on, joined. */
 const char *text_path(struct pool *pool, const struct holder *holder, size_t first);
 /* text_phases - "before, child". */

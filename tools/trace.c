@@ -423,11 +423,9 @@ static void put_slots(FILE *out, struct report *report, const struct finding *fi
 {
 	for (size_t i = 0; i < finding->block_count && i < ROWS; i++) {
 		const struct block *block = finding->blocks[i];
-		struct callable slot = {.module = block->slot_module, .symbol = block->slot_symbol,
-			.offset = block->slot_offset};
 		char size[WORD_SIZE];
 
-		fprintf(out, "  %-12s %s  holds %s (%s)\n", i == 0 ? "slot" : "", text_callable(&report->pool, &slot),
+		fprintf(out, "  %-12s %s  holds %s (%s)\n", i == 0 ? "slot" : "", text_slot(&report->pool, block),
 			text_size(size, block->bytes), block->strength ? block->strength : "strength unknown");
 	}
 	put_more(out, finding->block_count, ROWS);

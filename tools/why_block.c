@@ -28,22 +28,20 @@ bool why_block_matches(struct report *report, const char *pattern, const struct 
 
 static bool same_slot(const struct block *a, const struct block *b)
 {
-	return a->slot_module == b->slot_module && a->slot_offset == b->slot_offset &&
+	return a->slot_closure == b->slot_closure && a->slot_module == b->slot_module && a->slot_offset == b->slot_offset &&
 		(a->slot_symbol == b->slot_symbol ||
 		 (a->slot_symbol && b->slot_symbol && strcmp(a->slot_symbol, b->slot_symbol) == 0));
-}
-
-static const char *slot_name(struct report *report, const struct block *block)
-{
-	struct callable slot = {.module = block->slot_module, .symbol = block->slot_symbol, .offset = block->slot_offset};
-
-	return text_callable(&report->pool, &slot);
 }
 
 static void put_readers(FILE *out, const struct block *block)
 {
 	if (!block->has_slot_readers)
 		return;
+	/* Who can be found to know of a closure makes it none. */
+	if (block->slot_closure && block->slot_reader_count == 0) {
+		fprintf(out, "  %-12s nothing but libc's table of fork handlers\n", "known to");
+		return;
+	}
 	fprintf(out, "  %-12s ", "also read by");
 	for (size_t i = 0; i < block->slot_reader_count; i++)
 		fprintf(out, "%s%s", i ? ", " : "",
@@ -65,8 +63,8 @@ static void put_slot(FILE *out, struct report *report, const struct block *block
 		blocks++;
 		bytes = sum_of(bytes, report->blocks[i].bytes);
 	}
-	fprintf(out, "%sslot%s  %s", style.strong, style.off, slot_name(report, block));
-	if (block->slot_symbol && block->slot_offset != UNKNOWN)
+	fprintf(out, "%sslot%s  %s", style.strong, style.off, text_slot(&report->pool, block));
+	if (!block->slot_closure && block->slot_symbol && block->slot_offset != UNKNOWN)
 		fprintf(out, "  at +0x%" PRIx64, (uint64_t)block->slot_offset);
 	fprintf(out, "  %s\n", block->strength ? block->strength : "strength unknown");
 	fprintf(out, "  %-12s %s, %s%s\n", "holds", text_count(count, blocks, "block"), text_size(size, bytes),
@@ -93,7 +91,7 @@ static void put_step(FILE *out, struct report *report, const char *label, const 
 
 	fprintf(out, "  %-12s ", label);
 	if (!from) {
-		fprintf(out, "%s+%" PRId64, slot_name(report, block), block->holder_offset);
+		fprintf(out, "%s+%" PRId64, text_slot(&report->pool, block), block->holder_offset);
 	} else {
 		call = calls_suspect(calls_of(report, from->allocated));
 		fprintf(out, "b%" PRId64 "+%" PRId64 "  %s%s%s", from->id, block->holder_offset,

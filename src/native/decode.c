@@ -134,6 +134,23 @@ bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument,
 	return size == 0;
 }
 
+bool decode_thunk(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
+		  void *argument)
+{
+	struct pass pass = { visit, argument };
+	const uint8_t *code = (const uint8_t *)start;
+	uint64_t address = start;
+
+	if (!instruction || !memory_range_readable(start, size))
+		return false;
+	while (size && capstone.next(handle, &code, &size, &address, instruction)) {
+		look(&pass);
+		if (instruction->id == X86_INS_JMP)
+			return true;
+	}
+	return false;
+}
+
 #else
 
 const char *decode_open(void)
@@ -150,6 +167,12 @@ bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument,
 {
 	(void)start, (void)size, (void)visit, (void)argument;
 	return false;
+}
+
+bool decode_thunk(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
+		  void *argument)
+{
+	return decode_function(start, size, visit, argument);
 }
 
 #endif

@@ -29,4 +29,9 @@ const char *decode_open(void);
 bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
 		     void *argument);
 
+/* decode_thunk - the same for code without a function around it, up to the first jump. Return: false if none comes
+ * within @size bytes. */
+bool decode_thunk(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
+		  void *argument);
+
 #endif

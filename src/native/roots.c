@@ -302,6 +302,21 @@ void roots_visit(const struct roots *roots, const struct root_span *span, uintpt
 		visit(argument, start, end);
 }
 
+const struct root_span *roots_find(const struct roots *roots, uintptr_t address)
+{
+	uint32_t low = 0, high = roots->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (roots->spans[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < roots->count && roots->spans[low].start <= address ? &roots->spans[low] : NULL;
+}
+
 bool roots_readable(const struct roots *roots, uintptr_t start, uintptr_t end, uint32_t *from)
 {
 	uint32_t at;

@@ -38,6 +38,9 @@ int roots_read(struct roots *roots, uintptr_t sp, const struct halted *halted);
 void roots_visit(const struct roots *roots, const struct root_span *span, uintptr_t start, uintptr_t end,
 		 void (*visit)(void *argument, uintptr_t start, uintptr_t end), void *argument);
 
+/* roots_find - the span that holds @address, or NULL. */
+const struct root_span *roots_find(const struct roots *roots, uintptr_t address);
+
 /* roots_readable - is all of [@start, @end) in spans? *@from: where to begin, 0 at first: ascending questions cost
  * nothing. */
 bool roots_readable(const struct roots *roots, uintptr_t start, uintptr_t end, uint32_t *from);

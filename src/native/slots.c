@@ -259,6 +259,39 @@ uint32_t slots_alone(const struct slot *slot)
 	return only->sequence;
 }
 
+static void note_closure(struct search *search, const struct thunk *thunk)
+{
+	struct slot made = { .start = thunk->start, .size = thunk->size, .thunk = *thunk };
+	struct slot *slot = slot_at(search->slots, thunk->start);
+
+	if (!slot) {
+		made.module = modules_find(thunk->function);
+		made.symbol = modules_symbol(thunk->function, true);
+		if (!add_slot(search->slots, &made)) {
+			search->slots->failed = true;
+			return;
+		}
+		slot = &search->slots->list[search->slots->count - 1];
+		search->slots->closures++;
+	}
+	search->slots->failed |= !add_registration(slot, search->registration->sequence);
+}
+
+/* A closure's function is called by other closures as well: who states its address works with what it works with. */
+static void look_at_thunk(struct search *search, uintptr_t code)
+{
+	struct thunk thunk;
+
+	if (!thunk_read(code, search->slots->roots, &thunk))
+		search->slots->unread++;
+	if (thunk.kind == THUNK_NONE)
+		return;
+	if (thunk.kind == THUNK_CLOSURE)
+		note_closure(search, &thunk);
+	search->module = modules_get(modules_find(thunk.function));
+	look_through(search, thunk.function, thunk.kind == THUNK_CLOSURE);
+}
+
 static void look_at_registration(struct slots *slots, const struct registration *entry)
 {
 	struct search search = { .slots = slots, .registration = entry };
@@ -271,8 +304,12 @@ static void look_at_registration(struct slots *slots, const struct registration 
 
 		if (!entry->callable[phase])
 			continue;
-		if (module == MODULE_NONE || module != entry->code_module[phase]) {
+		if (module != entry->code_module[phase]) {
 			slots->unread++;
+			continue;
+		}
+		if (module == MODULE_NONE) {
+			look_at_thunk(&search, entry->callable[phase]);
 			continue;
 		}
 		search.module = modules_get(module);
@@ -282,9 +319,9 @@ static void look_at_registration(struct slots *slots, const struct registration 
 		slots->failed |= !add_function(slots, start, size, SLOT_REGISTERS);
 }
 
-int slots_find(struct slots *slots)
+int slots_find(struct slots *slots, const struct roots *roots)
 {
-	memset(slots, 0, sizeof(*slots));
+	*slots = (struct slots){ .roots = roots };
 	slots->unread_by = calloc(registrations_count() + (size_t)1, sizeof(*slots->unread_by));
 	slots->failed = !slots->unread_by;
 	for (uint32_t i = 0; i < registrations_count() && !slots->failed; i++) {

@@ -2,7 +2,7 @@
 /*
  * slots.h - the static data that fork handlers in C work with: libc keeps a handler's code alone, so what it keeps
  * alive hangs off such data. Told by the code of each handler and of the functions of its module that it calls
- * directly.
+ * directly. Or the handler is a thunk, and its data is the closure behind that.
  */
 #ifndef NATIVE_SLOTS_H
 #define NATIVE_SLOTS_H
@@ -10,11 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "native/modules.h"
+#include "native/roots.h"
+#include "native/thunks.h"
 
 struct slot {
 	uintptr_t start;
 	size_t size;
-	uint32_t module;
+	struct thunk thunk;        /* of kind THUNK_CLOSURE: no static data, but this handler's closure */
+	uint32_t module;           /* of a closure: its function's */
 	const char *symbol;        /* NULL: no symbol table says what lies there, nor how much of it is one thing */
 	bool exported;
 	uint32_t *registrations;   /* sequences, ascending */
@@ -33,17 +36,18 @@ struct slot_function {
 
 struct slots {
 	struct slot *list;         /* ascending, without overlap */
-	uint32_t count, room;
+	uint32_t count, room, closures;
 	struct slot_function *functions;
 	uint32_t function_count, function_room;
-	uint32_t unread;           /* handlers whose code was not understood, or is no module's: thunks */
+	const struct roots *roots;
+	uint32_t unread;           /* handlers whose code was not understood */
 	bool *unread_by;           /* [registrations] one of its handlers is among them */
 	bool failed;               /* out of memory */
 };
 
 /* slots_find - of all native registrations that are there. Libc's own data is no slot. After decode_open; frozen copy.
  * Return: 0 or -ENOMEM. */
-int slots_find(struct slots *slots);
+int slots_find(struct slots *slots, const struct roots *roots);
 
 /* slots_alone - the only registration that works with @slot, or REGISTRATION_NONE: there are several, perhaps of the
  * same handlers. */

@@ -15,7 +15,9 @@ static const char *slot_name(const struct slot *slot)
 {
 	const char *path = modules_get(slot->module)->path, *slash = strrchr(path, '/');
 	char text[1024];
-	snprintf(text, sizeof text, "%s in %s", slot->symbol ? slot->symbol : "static data", slash ? slash + 1 : path);
+	const char *symbol = slot->symbol ? slot->symbol : slot->thunk.kind == THUNK_NONE ? "static data" : "a function";
+	snprintf(text, sizeof text, "%s%s in %s", slot->thunk.kind == THUNK_NONE ? "" : "the closure of ", symbol,
+		 slash ? slash + 1 : path);
 	return strings_intern(text);
 }
 

@@ -53,7 +53,8 @@ static void add_slots(struct gathering *gathering, uintptr_t before)
 	for (; slots && gathering->next_slot < slots->count && slots->list[gathering->next_slot].start < before;
 	     gathering->next_slot++) {
 		const struct slot *slot = &slots->list[gathering->next_slot];
-		gathering->gathered->slot[gathering->next_slot] = add(gathering, slot->start, slot->size, GATHER_SLOT);
+		gathering->gathered->slot[gathering->next_slot] = add(
+			gathering, slot->start, slot->size, slot->thunk.kind == THUNK_NONE ? GATHER_SLOT : GATHER_CLOSURE);
 	}
 }
 
@@ -74,6 +75,7 @@ int gather_blocks(struct gathered *gathered, const struct roots *roots, const st
 {
 	struct gathering gathering = {.gathered = gathered, .roots = roots, .slots = slots, .leaves = traces_count()};
 	gathering.python = calloc(gathering.leaves + (size_t)1, 1);
+	gathered->slots = slots;
 	gathered->slot = calloc((slots ? slots->count : 0) + (size_t)1, sizeof *gathered->slot);
 	if (!gathering.python || !gathered->slot) {
 		free(gathering.python);

@@ -13,12 +13,14 @@ enum gather_kind {
 	GATHER_PYTHON,      /* one of CPython's allocators */
 	GATHER_UNREADABLE,  /* part of it cannot be read, as with a guard page in it: nothing can be told about it */
 	GATHER_SLOT,        /* static data of a fork handler, as if it were a block */
+	GATHER_CLOSURE,     /* the closure of one that is a thunk: likewise, but who knows its address is asked later */
 };
 
 struct gathered {
 	struct mark mark;
 	uint8_t *kind;      /* [mark.count] enum gather_kind */
-	uint32_t *slot;     /* [slots] index of each in the mark */
+	uint32_t *slot;     /* [slots] index of each in the mark, ascending */
+	const struct slots *slots;
 };
 
 /* gather_blocks - all blocks judged but those that cannot be read, @slots (NULL: none) among them. @gathered: zeroed.

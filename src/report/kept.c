@@ -23,7 +23,7 @@ static uint32_t join(void *unused, uint32_t label, uint32_t other)
 static bool is_outside(void *gathered_pointer, uint32_t block)
 {
 	const struct gathered *gathered = gathered_pointer;
-	return gathered->mark.block[block].label == MARK_FREE;
+	return gathered->mark.block[block].label == MARK_FREE && gathered->kind[block] != GATHER_CLOSURE;
 }
 
 /* Python's blocks are not followed: the graph says what keeps them. */
@@ -32,8 +32,13 @@ static bool follow_slots(struct gathered *gathered, const struct slots *slots)
 	struct mark *mark = &gathered->mark;
 	for (uint32_t i = 0; i < mark->count; i++)
 		mark->block[i].judged = gathered->kind[i] == GATHER_NATIVE || gathered->kind[i] == GATHER_SLOT;
-	for (uint32_t i = 0; i < slots->count; i++)
-		mark_hold(mark, gathered->slot[i], i);
+	for (uint32_t i = 0; i < slots->count; i++) {
+		const struct slot *slot = &slots->list[i];
+		if (slot->thunk.kind == THUNK_NONE)
+			mark_hold(mark, gathered->slot[i], i);
+		else
+			mark_source(mark, slot->start, slot->start + slot->size, i, false);
+	}
 	mark_spread(mark);
 	for (uint32_t i = 0; i < mark->count; i++)
 		if (kept_in(gathered, i))
@@ -63,7 +68,9 @@ static int look(struct kept *kept, struct gathered *gathered, const struct roots
 		return result;
 	scan_memory(mark, roots, MARK_OUTSIDE, is_outside, gathered);
 	mark_spread(mark);
-	result = kept_readers(kept, gathered);
+	result = kept_closures(kept, gathered, roots);
+	if (result == 0)
+		result = kept_readers(kept, gathered);
 	if (result == 0)
 		result = kept_list(kept, gathered);
 	return result < 0 ? result : kept_share(kept, gathered);
@@ -77,11 +84,13 @@ const char *kept_find(struct kept *kept, const struct roots *roots)
 	const char *problem = decode_open();
 	if (problem)
 		return problem;
-	if (slots_find(&kept->slots) < 0)
+	if (slots_find(&kept->slots, roots) < 0)
 		return no_memory;
 	kept->of_slot = calloc(kept->slots.count + (size_t)1, sizeof *kept->of_slot);
 	kept->alone = calloc(registrations_count() + (size_t)1, sizeof *kept->alone);
-	int result = !kept->of_slot || !kept->alone ? -ENOMEM : leads(&kept->slots, roots) ? look(kept, &gathered, roots) : 0;
+	int result = !kept->of_slot || !kept->alone ? -ENOMEM : 0;
+	if (result == 0 && leads(&kept->slots, roots))
+		result = look(kept, &gathered, roots);
 	gather_finish(&gathered);
 	return result < 0 ? no_memory : NULL;
 }

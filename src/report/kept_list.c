@@ -9,6 +9,21 @@
 
 #define WORD sizeof(uintptr_t)
 
+static uint32_t closure_of(const struct gathered *gathered, uintptr_t code)
+{
+	const struct slots *slots = gathered->slots;
+	for (uint32_t i = 0; i < slots->count && slots->closures; i++)
+		if (slots->list[i].thunk.kind == THUNK_CLOSURE && slots->list[i].thunk.code == code)
+			return gathered->slot[i];
+	return MARK_FREE;
+}
+
+static bool passes(const struct gathered *gathered, uint32_t block)
+{
+	return block != MARK_FREE && (kept_in(gathered, block) || gathered->kind[block] == GATHER_SLOT ||
+				      gathered->kind[block] == GATHER_CLOSURE);
+}
+
 uint32_t kept_next(const struct gathered *gathered, uint32_t block, uintptr_t *at)
 {
 	const struct mark *mark = &gathered->mark;
@@ -16,11 +31,14 @@ uint32_t kept_next(const struct gathered *gathered, uint32_t block, uintptr_t *a
 	if (!*at)
 		*at = (mark->block[block].start + WORD - 1) & ~(WORD - 1);
 	for (; *at + WORD <= end; *at += WORD) {
-		uint32_t next = mark_find(mark, *(const uintptr_t *)*at);
-		if (next != MARK_FREE && (kept_in(gathered, next) || gathered->kind[next] == GATHER_SLOT)) {
-			*at += WORD;
-			return next;
-		}
+		uintptr_t word = *(const uintptr_t *)*at;
+		uint32_t next = mark_find(mark, word);
+		if (next == MARK_FREE)
+			next = closure_of(gathered, word);
+		if (!passes(gathered, next))
+			continue;
+		*at += WORD;
+		return next;
 	}
 	return MARK_FREE;
 }
@@ -50,7 +68,7 @@ static void pass_readers(struct kept *kept, const struct gathered *gathered, uin
 				continue;
 			met[met_block] = true;
 			queue[count++] = met_block;
-			if (gathered->kind[met_block] != GATHER_SLOT)
+			if (kept_in(gathered, met_block))
 				continue;
 			struct kept_slot *other = &kept->of_slot[slot_of(kept, gathered, met_block)];
 			if (other->readers)
@@ -68,7 +86,8 @@ int kept_readers(struct kept *kept, const struct gathered *gathered)
 	int result = met && queue ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < kept->slots.count && result == 0; i++) {
 		uintptr_t at = 0;
-		if (kept_next(gathered, gathered->slot[i], &at) != MARK_FREE)
+		if (kept->slots.list[i].thunk.kind == THUNK_NONE &&
+		    kept_next(gathered, gathered->slot[i], &at) != MARK_FREE)
 			kept->of_slot[i].readers = slot_readers(&kept->slots, &kept->slots.list[i], kept->of_slot[i].reader,
 								KEPT_READERS);
 	}

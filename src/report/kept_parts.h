@@ -11,9 +11,12 @@ static inline bool kept_in(const struct gathered *gathered, uint32_t block)
 	return gathered->kind[block] == GATHER_NATIVE && gathered->mark.block[block].label < MARK_OUTSIDE;
 }
 
-/* kept_next - the next word of @block (of the mark) from *@at on that leads to a kept block or to a slot; *@at: behind it,
- * 0 at first. Return: what it leads to, or MARK_FREE: no more. */
+/* kept_next - the next word of @block (of the mark) from *@at on that leads to a kept block or to a slot, a closure's
+ * by its code as well; *@at: behind it, 0 at first. Return: what it leads to, or MARK_FREE: no more. */
 uint32_t kept_next(const struct gathered *gathered, uint32_t block, uintptr_t *at);
+
+/* kept_closures - after the mark: take back what those closures lead to whose address something else knows. */
+int kept_closures(const struct kept *kept, struct gathered *gathered, const struct roots *roots);
 
 /* kept_readers - who else works with the slots that lead to something. kept_list - the blocks, each once. kept_share -
  * fill in @alone. In this order. */

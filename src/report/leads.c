@@ -13,16 +13,8 @@
 
 static bool in_heap(const struct roots *roots, uintptr_t address)
 {
-	uint32_t low = 0, high = roots->count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (roots->spans[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < roots->count && roots->spans[low].start <= address &&
-	       (roots->spans[low].kind == ROOT_MEMORY || roots->spans[low].kind == ROOT_HEAP);
+	const struct root_span *span = roots_find(roots, address);
+	return span && (span->kind == ROOT_MEMORY || span->kind == ROOT_HEAP);
 }
 
 static bool holds_object(const struct heap *heap, uintptr_t block)

@@ -15,20 +15,18 @@
 #define NEAR ((uintptr_t)1 << 20)  /* an arena of CPython's */
 
 struct scan {
-	struct mark *mark;
 	const struct roots *roots;
 	const struct root_span *span;
-	uint32_t label;
+	bool (*visit)(void *context, uintptr_t start, uintptr_t end, bool allocator);
+	void *context;
+	bool enough;
 };
 
 static void visit(void *scan_pointer, uintptr_t start, uintptr_t end)
 {
-	const struct scan *scan = scan_pointer;
-	bool allocator = scan->span->kind == ROOT_LIBC;
-	if (scan->label == MARK_OUTSIDE)
-		mark_outside(scan->mark, start, end, allocator);
-	else
-		mark_source(scan->mark, start, end, scan->label, allocator);
+	struct scan *scan = scan_pointer;
+	if (!scan->enough)
+		scan->enough = !scan->visit(scan->context, start, end, scan->span->kind == ROOT_LIBC);
 }
 
 static void visit_range(struct scan *scan, uintptr_t start, uintptr_t end)
@@ -59,20 +57,18 @@ static void visit_gap(struct scan *scan, uintptr_t start, uintptr_t end, bool lo
 	visit_range(scan, run, end);
 }
 
-void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
-		 bool (*wanted)(void *context, uint32_t block), void *context)
+void scan_visit(const struct mark *mark, const struct roots *roots, bool (*wanted)(void *context, uint32_t block),
+		bool (*piece)(void *context, uintptr_t start, uintptr_t end, bool allocator), void *context)
 {
-	struct scan scan = {.mark = mark, .roots = roots, .label = label};
+	struct scan scan = {.roots = roots, .visit = piece, .context = context};
 	uint32_t block = 0;
-	if (label == MARK_OUTSIDE)
-		mark_narrow(mark);
-	for (uint32_t i = 0; i < roots->count && !mark_done(mark); i++) {
+	for (uint32_t i = 0; i < roots->count && !scan.enough; i++) {
 		uintptr_t at = roots->spans[i].start, end = roots->spans[i].end;
 		bool low = false;
 		scan.span = &roots->spans[i];
 		while (block < mark->count && mark_end(mark, block) <= at)
 			block++;
-		for (; block < mark->count && mark->block[block].start < end && !mark_done(mark); block++) {
+		for (; block < mark->count && mark->block[block].start < end && !scan.enough; block++) {
 			uintptr_t from = mark->block[block].start > at ? mark->block[block].start : at;
 			uintptr_t to = mark_end(mark, block);
 			visit_gap(&scan, at, from, low, true);
@@ -85,4 +81,37 @@ void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
 		}
 		visit_gap(&scan, at, end, low, false);
 	}
+}
+
+struct marking {
+	struct mark *mark;
+	uint32_t label;
+	bool (*wanted)(void *context, uint32_t block);
+	void *context;
+};
+
+static bool marking_wants(void *marking_pointer, uint32_t block)
+{
+	const struct marking *marking = marking_pointer;
+	return marking->wanted(marking->context, block);
+}
+
+static bool mark_piece(void *marking_pointer, uintptr_t start, uintptr_t end, bool allocator)
+{
+	const struct marking *marking = marking_pointer;
+	if (marking->label == MARK_OUTSIDE)
+		mark_outside(marking->mark, start, end, allocator);
+	else
+		mark_source(marking->mark, start, end, marking->label, allocator);
+	return !mark_done(marking->mark);
+}
+
+void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
+		 bool (*wanted)(void *context, uint32_t block), void *context)
+{
+	struct marking marking = {mark, label, wanted, context};
+	if (label == MARK_OUTSIDE)
+		mark_narrow(mark);
+	if (!mark_done(mark))
+		scan_visit(mark, roots, marking_wants, mark_piece, &marking);
 }

@@ -10,4 +10,9 @@
 void scan_memory(struct mark *mark, const struct roots *roots, uint32_t label,
 		 bool (*wanted)(void *context, uint32_t block), void *context);
 
+/* scan_visit - the same memory, for others to look at: @visit a piece of it; @allocator as in mark_source. It
+ * returns false once it has seen enough. */
+void scan_visit(const struct mark *mark, const struct roots *roots, bool (*wanted)(void *context, uint32_t block),
+		bool (*visit)(void *context, uintptr_t start, uintptr_t end, bool allocator), void *context);
+
 #endif

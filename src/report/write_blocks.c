@@ -92,9 +92,12 @@ static json_t *slot_object(const struct kept *kept, uint32_t index)
 	const struct slot *slot = &kept->slots.list[index];
 	const struct kept_slot *about = &kept->of_slot[index];
 	json_t *object = json_object(), *readers = json_array();
+	bool closure = slot->thunk.kind == THUNK_CLOSURE;
+	json_set(object, "kind", json_string(closure ? "closure" : "data"));
 	json_set(object, "module", json_id(slot->module));
 	json_set(object, "symbol", json_text(slot->symbol));
-	json_set(object, "offset", json_number(slot->start - modules_get(slot->module)->bias));
+	json_set(object, "offset",
+		 json_number((closure ? slot->thunk.function : slot->start) - modules_get(slot->module)->bias));
 	for (uint32_t i = 0; i < about->readers && i < KEPT_READERS; i++)
 		json_push(readers, json_text(about->reader[i]));
 	json_set(object, "readers", readers);
