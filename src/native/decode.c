@@ -2,19 +2,29 @@
 #define _GNU_SOURCE
 #include "native/decode.h"
 
-#if defined(HAVE_CAPSTONE) && defined(__x86_64__)
-#include <capstone.h>
+#ifdef HAVE_CAPSTONE
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include "base/os.h"
+#include "native/decode_inside.h"
 #include "native/memory.h"
 
-#define PATIENCE_US 500000
+/* The name changed with version 6. */
+#if CS_API_MAJOR >= 6
+#define DECODE_ARCH_AARCH64 CS_ARCH_AARCH64
+#else
+#define DECODE_ARCH_AARCH64 CS_ARCH_ARM64
+#endif
+
+/* A busy machine may take its time. */
+#define PATIENCE_US 250000
+#define PATIENCE_TIMES 6u
 
 static struct {
 	cs_err (*open)(cs_arch arch, cs_mode mode, csh *handle);
@@ -24,13 +34,35 @@ static struct {
 } capstone;
 
 static csh handle;
+static enum decode_processor opened;
 static cs_insn *instruction;
 static sigjmp_buf impatient;
 
+/* Has this copy done nothing since the last time but come here? So it is where a lock is waited for. */
+static bool is_idle(void)
+{
+	static long before_us, before_faults;
+	struct rusage usage = { .ru_minflt = 0 };
+	long us, faults;
+	bool idle;
+
+	os_call(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0);
+	us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	faults = usage.ru_minflt + usage.ru_majflt;
+	idle = us - before_us < 1000 && faults == before_faults;
+	before_us = us;
+	before_faults = faults;
+	return idle;
+}
+
 static void give_up(int unused)
 {
+	static unsigned times;
+
 	(void)unused;
-	siglongjmp(impatient, 1);
+	times = is_idle() ? times + 1 : 0;
+	if (times == PATIENCE_TIMES)
+		siglongjmp(impatient, 1);
 }
 
 static bool load(void)
@@ -53,7 +85,8 @@ static bool load(void)
 static void let_in(bool in)
 {
 	uint64_t set = UINT64_C(1) << (SIGALRM - 1);
-	struct itimerval timer = { .it_value = { .tv_usec = in ? PATIENCE_US : 0 } };
+	struct timeval tick = { .tv_usec = in ? PATIENCE_US : 0 };
+	struct itimerval timer = { .it_interval = tick, .it_value = tick };
 	struct sigaction action = { .sa_handler = give_up };
 
 	if (in)
@@ -62,12 +95,14 @@ static void let_in(bool in)
 	os_call(SYS_rt_sigprocmask, in ? SIG_UNBLOCK : SIG_BLOCK, (long)&set, 0, sizeof(set), 0, 0);
 }
 
-const char *decode_open(void)
+const char *decode_open(enum decode_processor processor)
 {
-	bool loaded;
+	bool loaded, aarch64 = processor == DECODE_AARCH64;
 
-	if (instruction)
+	if (instruction && opened == processor)
 		return NULL;
+	if (processor == DECODE_NONE)
+		return "handlers' code is looked at on x86-64 and aarch64 only";
 	if (sigsetjmp(impatient, 0)) {
 		let_in(false);
 		return "another thread held the loader's lock, so no decoder of instructions could be opened";
@@ -77,89 +112,64 @@ const char *decode_open(void)
 	let_in(false);
 	if (!loaded)
 		return "libcapstone, which decodes handlers' code, is not installed";
-	if (capstone.open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK ||
+	if (capstone.open(aarch64 ? DECODE_ARCH_AARCH64 : CS_ARCH_X86, aarch64 ? 0 : CS_MODE_64, &handle) != CS_ERR_OK ||
 	    capstone.option(handle, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK)
 		return "libcapstone does not know this processor";
 	instruction = capstone.allocate(handle);
+	opened = processor;
 	return instruction ? NULL : "libcapstone has no memory";
 }
 
-struct pass {
-	void (*visit)(void *argument, const struct reference *reference);
-	void *argument;
-};
-
-static void state(const struct pass *pass, enum reference_kind kind, uint64_t target)
+/* One at a time: it is large for a stack. */
+static struct decode_pass *begin(uintptr_t start, size_t size,
+				 void (*visit)(void *argument, const struct reference *reference), void *argument)
 {
-	struct reference reference = { kind, (uintptr_t)instruction->address, (uintptr_t)target };
+	static struct decode_pass pass;
 
-	pass->visit(pass->argument, &reference);
+	memset(pass.registers, 0, sizeof(pass.registers));
+	memset(pass.cases, 0, sizeof(pass.cases));
+	pass.start = start;
+	pass.end = start + size;
+	pass.visit = visit;
+	pass.argument = argument;
+	pass.instruction = instruction;
+	pass.target_count = 0;
+	pass.cut = false;
+	return &pass;
 }
 
-static void look(const struct pass *pass)
+/* @thunk: up to the first jump. */
+static bool decode(uintptr_t start, size_t size, bool thunk, struct decode_pass *pass)
 {
-	const cs_x86 *x86 = &instruction->detail->x86;
-	bool jumps = false, lea = instruction->id == X86_INS_LEA;
+	const uint8_t *code = (const uint8_t *)start;
+	uint64_t address = start;
 
-	for (unsigned i = 0; i < instruction->detail->groups_count; i++)
-		jumps |= instruction->detail->groups[i] == X86_GRP_JUMP || instruction->detail->groups[i] == X86_GRP_CALL;
-	for (unsigned i = 0; i < x86->op_count; i++) {
-		const cs_x86_op *operand = &x86->operands[i];
-
-		if (operand->type == X86_OP_IMM)
-			state(pass, jumps ? REFERENCE_CALL : REFERENCE_ADDRESS, (uint64_t)operand->imm);
-		if (operand->type != X86_OP_MEM || operand->mem.segment != X86_REG_INVALID)
-			continue;
-		if (operand->mem.base == X86_REG_RIP)
-			state(pass, lea ? REFERENCE_ADDRESS : REFERENCE_DATA,
-			      instruction->address + instruction->size + (uint64_t)operand->mem.disp);
-		else if (operand->mem.base == X86_REG_INVALID && operand->mem.index == X86_REG_INVALID && !lea)
-			state(pass, REFERENCE_DATA, (uint64_t)operand->mem.disp);
-		else /* an array at a fixed address */
-			state(pass, REFERENCE_ADDRESS, (uint64_t)operand->mem.disp);
-	}
+	while (size && capstone.next(handle, &code, &size, &address, instruction))
+		if ((opened == DECODE_X86_64 ? decode_x86_64(pass) : decode_aarch64(pass)) && thunk)
+			return true;
+	return size == 0 && !thunk;
 }
 
 bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
 		     void *argument)
 {
-	struct pass pass = { visit, argument };
-	const uint8_t *code = (const uint8_t *)start;
-	uint64_t address = start;
-
-	if (!instruction || !memory_range_readable(start, size < 8 ? 8 : size))
-		return false;
-	while (size && capstone.next(handle, &code, &size, &address, instruction))
-		look(&pass);
-	return size == 0;
+	return instruction && memory_range_readable(start, size < 8 ? 8 : size) &&
+	       decode(start, size, false, begin(start, size, visit, argument));
 }
 
 bool decode_thunk(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
 		  void *argument)
 {
-	struct pass pass = { visit, argument };
-	const uint8_t *code = (const uint8_t *)start;
-	uint64_t address = start;
-
-	if (!instruction || !memory_range_readable(start, size))
-		return false;
-	while (size && capstone.next(handle, &code, &size, &address, instruction)) {
-		look(&pass);
-		if (instruction->id == X86_INS_JMP)
-			return true;
-	}
-	return false;
+	return instruction && memory_range_readable(start, size) &&
+	       decode(start, size, true, begin(start, size, visit, argument));
 }
 
 #else
 
-const char *decode_open(void)
+const char *decode_open(enum decode_processor processor)
 {
-#if defined(__x86_64__)
+	(void)processor;
 	return "built without capstone's headers, so handlers' code is not looked at";
-#else
-	return "handlers' code is looked at on x86-64 only";
-#endif
 }
 
 bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),

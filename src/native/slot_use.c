@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who else works with a slot. Code states an address relative to its own place, so at every byte of a module's
- * code four bytes are tried as such a distance; what hits is decoded, and where that cannot be done it counts: the
- * answer "nobody else" must be true.
+ * code four bytes are tried as such a distance (aarch64: each instruction); what hits is decoded, and where that cannot
+ * be done it counts: the answer "nobody else" must be true.
  */
 #include <string.h>
 #include "ledger/registrations.h"
 #include "ledger/strings.h"
+#include "native/aarch64.h"
 #include "native/decode.h"
 #include "native/memory.h"
 #include "native/modules.h"
@@ -19,6 +20,8 @@
 #define ENTRIES 32u
 #define LONGEST 11u   /* bytes of an instruction before the distance */
 #define TRAILING 5u  /* bytes of the instruction behind the distance: an immediate operand */
+#define ANCHORED 65536u  /* aarch64: how far behind an address that code makes it may reach for others */
+#define STEP (DECODE_OWN == DECODE_AARCH64 ? 4u : 1u)
 
 struct use {
 	const struct slots *slots;
@@ -119,9 +122,10 @@ static uintptr_t examine(struct use *use, uintptr_t at)
 	size_t size;
 
 	if (!rules_function(at, &image, &start, &size)) {
-		if (states(use, at))
+		/* A page alone says nothing. */
+		if (DECODE_OWN == DECODE_AARCH64 || states(use, at))
 			add(use, strings_intern(use->module->path));
-		return at + 1;
+		return at + STEP;
 	}
 	if (!of_handlers(use, start)) {
 		use->found = use->registers = false;
@@ -133,7 +137,29 @@ static uintptr_t examine(struct use *use, uintptr_t at)
 		if (use->found)
 			add(use, name ? name : strings_intern(use->module->path));
 	}
-	return start + size > at ? start + size : at + 1;
+	return start + size > at ? start + size : at + STEP;
+}
+
+static bool reaches(uintptr_t from, uintptr_t to)
+{
+	return to - from < ANCHORED;
+}
+
+static bool aarch64_looks_like_reference(const struct use *use, uintptr_t at)
+{
+	uintptr_t target, slot = use->slot->start;
+	enum aarch64_lead lead = aarch64_lead(*(const uint32_t *)at, at, &target);
+	bool wide = lead == AARCH64_PAGE || lead == AARCH64_NEAR;
+
+	if (lead == AARCH64_NOWHERE)
+		return false;
+	for (unsigned i = 0; i < use->entries; i++)
+		if (target == use->entry[i]->start || (wide && reaches(target, use->entry[i]->start)))
+			return true;
+	for (unsigned i = 0; i < use->aliases && wide; i++)
+		if (reaches(target, use->alias[i]))
+			return true;
+	return wide ? reaches(target, slot) || target - slot < use->slot->size : means(use, target);
 }
 
 static bool looks_like_reference(const struct use *use, uintptr_t at)
@@ -157,8 +183,12 @@ static void search_code(struct use *use, uintptr_t start, uintptr_t end)
 {
 	if (!memory_range_readable(start, end - start))
 		return;
-	for (uintptr_t at = start; at + sizeof(uint32_t) <= end;)
-		at = looks_like_reference(use, at) ? examine(use, at) : at + 1;
+	for (uintptr_t at = start; at + sizeof(uint32_t) <= end;) {
+		bool looks = DECODE_OWN == DECODE_AARCH64 ? aarch64_looks_like_reference(use, at)
+							  : looks_like_reference(use, at);
+
+		at = looks ? examine(use, at) : at + STEP;
+	}
 }
 
 /* Pointers that are there from the start on: the tables of global addresses, and constant data. */

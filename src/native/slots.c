@@ -144,6 +144,8 @@ static void take(void *search_pointer, const struct reference *reference)
 	struct search *search = search_pointer;
 	uintptr_t target = reference->target;
 
+	if (reference->kind == REFERENCE_BASE)
+		return;
 	if (reference->kind == REFERENCE_CALL) {
 		if (search->depth == 0 && target - search->start >= search->end - search->start &&
 		    modules_find(target) == search->module->id && in_segment(search->module, target, PT_LOAD, PF_X))

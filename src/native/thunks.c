@@ -30,7 +30,7 @@ static void note(void *reading_pointer, const struct reference *reference)
 	struct reading *reading = reading_pointer;
 	uintptr_t value = reference->target, from = 0;
 
-	if (value < MEMORY_PAGE) /* a distance */
+	if (value < MEMORY_PAGE || reference->kind == REFERENCE_BASE) /* a distance */
 		return;
 	if (reference->kind == REFERENCE_DATA) {
 		from = value;
@@ -69,7 +69,8 @@ static bool is_function(uintptr_t address)
 	return in_code(address) && rules_function(address, &image, &start, &size) && start == address;
 }
 
-/* In a block of the host's malloc? In those of Python's pools there are no closures, nor does malloc know their size. */
+/* In a block of the host's malloc? In those of Python's pools there are no closures, nor does malloc know their
+ * size. */
 static bool in_block(const struct root_span *span, uintptr_t address)
 {
 	uintptr_t block = blocks_at_or_before(address, address - span->start);
@@ -102,7 +103,8 @@ static bool read_closure(const struct roots *roots, uintptr_t start, struct thun
 	const struct root_span *span = roots_find(roots, start);
 	struct tail tail;
 
-	if (!span || start % WORD || span->kind != ROOT_MEMORY || in_block(span, start))
+	/* A mapping that libc's data happens to end at is one with it. */
+	if (!span || start % WORD || (span->kind != ROOT_MEMORY && span->kind != ROOT_LIBC) || in_block(span, start))
 		return false;
 	for (unsigned i = 0; i < sizeof(code_sizes) / sizeof(code_sizes[0]); i++) {
 		size_t size = code_sizes[i] + sizeof(tail);

@@ -81,7 +81,7 @@ const char *kept_find(struct kept *kept, const struct roots *roots)
 	static const char no_memory[] = "what native fork handlers hold was not found: out of memory";
 	struct gathered gathered = {0};
 	*kept = (struct kept){0};
-	const char *problem = decode_open();
+	const char *problem = decode_open(DECODE_OWN);
 	if (problem)
 		return problem;
 	if (slots_find(&kept->slots, roots) < 0)

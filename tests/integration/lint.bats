@@ -68,7 +68,7 @@ quoted_includes() {
 	done
 	run grep -rlE '#[[:space:]]*include[[:space:]]*<capstone' "$SOURCE_ROOT/src"
 	for file in "${lines[@]}"; do
-		[[ $file == */src/native/decode.c ]]
+		[[ $file == */src/native/decode*.[ch] ]]
 	done
 	run grep -rlE '#[[:space:]]*include[[:space:]]*<jansson' "$SOURCE_ROOT/src"
 	for file in "${lines[@]}"; do
