@@ -36,8 +36,9 @@ void record_put_back(void *block, uint32_t record);
  * allocation asks once. Thread: any. Signal: safe. */
 bool record_sampled(size_t size);
 
-/* record_before, record_after - around what CPython's allocator does for a block that gets a record of its own: the
- * malloc below it is noted, in case that it serves something else, but not traced. They nest, in one thread. */
+/* record_before, record_after - around what CPython's allocator does for a block that gets a record of its own and is
+ * not claimed (ledger/claim.h): the malloc below it is noted, in case that it serves something else, but not traced.
+ * They nest, in one thread. */
 void record_before(void);
 void record_after(void);
 

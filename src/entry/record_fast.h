@@ -6,6 +6,7 @@
 #include "base/caller.h"
 #include "entry/record.h"
 #include "ledger/blocks_fast.h"
+#include "ledger/claim.h"
 #include "native/trace_fast.h"
 #include "python/layout.h"
 
@@ -36,7 +37,8 @@ static inline __attribute__((always_inline)) void record_put_fast(void *block, c
 	struct caller caller = caller_at(frame);
 
 	if (unlikely(!block || record_mode != RECORD_ALL || record_self.quiet || layout.version)) {
-		record_put_other(block, frame);
+		if (!block || !claim_take((uintptr_t)block))
+			record_put_other(block, frame);
 		return;
 	}
 	if (unlikely(record_self.left-- == 0))

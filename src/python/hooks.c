@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The short way is for blocks of pymalloc's pools in a CPython whose frames have an instruction pointer (from 3.11 on);
- * all else goes through the *_other functions.
+ * The short way is for a CPython whose frames have an instruction pointer (from 3.11 on), without its debug allocator
+ * and without sampling; all else goes through the *_other functions. In the short way a block's leaf is found first.
+ * What then comes out of pymalloc's pools gets its record here; what malloc serves gets it from malloc's wrapper
+ * (claim.h).
  */
 #include "python/hooks.h"
 #include "base/os.h"
 #include "ledger/blocks_pooled.h"
+#include "ledger/claim.h"
 #include "ledger/traces.h"
 #include "python/calls.h"
 #include "python/codes.h"
@@ -31,8 +34,9 @@ static enum way way_of(void)
 
 void hooks_settle(void)
 {
-	hooks.plain = hooks.pooled && !hooks.frozen && !hooks.chosen && layout.version && !layout.unit &&
+	hooks.plain = !hooks.debugged && !hooks.frozen && !hooks.chosen && layout.version && !layout.unit &&
 		      (way_of() == WAY_DIRECT || layout.version >= LAYOUT_THREAD_LOCAL_STATE);
+	hooks.most = hooks.plain && hooks.pooled ? POOLED_MOST : 0;
 }
 
 /* As the report will ask: a pool's blocks are of whole classes, the debug allocator's have a head and a tail,
@@ -60,39 +64,31 @@ static uintptr_t thread_of(const struct calls *calls)
 	return thread;
 }
 
-static inline __attribute__((always_inline)) void put(void *block, size_t size, bool pooled, uint32_t leaf)
+/* The leaf of an allocation that this thread makes now; @frame: the hook's own. 0: not to be told. */
+static __attribute__((noinline)) uint32_t leaf_find(const struct domain *domain, const void *frame)
 {
-	if (pooled)
-		blocks_put_pooled((uintptr_t)block, leaf, (unsigned)(size + 15) & ~15u);
-	else
-		blocks_put((uintptr_t)block, leaf);
-}
-
-/* @frame: the hook's own. */
-static __attribute__((noinline))
-void record_other(const struct domain *domain, void *block, size_t size, const void *frame)
-{
-	struct calls *calls = block ? calls_mine() : NULL;
+	struct calls *calls = calls_mine();
 	struct caller caller = caller_at(frame);
 
-	if (unlikely(!calls || calls->busy || (hooks.chosen && !sampled(block, size))))
-		return;
+	if (unlikely(!calls || calls->busy))
+		return 0;
 	calls->busy = true;
 	uintptr_t thread = thread_of(calls);
-	put(block, size, hooks.pooled && size <= POOLED_MOST,
-	    calls_leaf_find(calls, thread, thread ? layout_current(thread) : 0, &caller, domain->kind, hooks.native));
+	uint32_t leaf = calls_leaf_find(calls, thread, thread ? layout_current(thread) : 0, &caller, domain->kind,
+					hooks.native);
 	if (unlikely(++calls->tick == 0))
 		traces_tick();
 	calls->busy = false;
+	return leaf;
 }
 
 /* Where hooks.plain is. */
 static inline __attribute__((always_inline))
-void record(const struct domain *domain, void *block, size_t size, bool pooled, const void *frame, enum way way)
+uint32_t leaf_here(const struct domain *domain, const void *frame, enum way way)
 {
 	struct calls *calls = calls_known;
 
-	if (likely(block && calls && !calls->busy)) {
+	if (likely(calls && !calls->busy)) {
 		const struct caller caller = caller_at(frame);
 		uint32_t leaf = 0;
 
@@ -104,15 +100,32 @@ void record(const struct domain *domain, void *block, size_t size, bool pooled, 
 		if (way == WAY_ASKING && likely(thread))
 			leaf = calls_leaf(calls, layout_current(thread), 0, &caller, domain->kind);
 		if (likely(leaf)) {
-			put(block, size, pooled, leaf);
 			if (unlikely(++calls->tick == 0))
 				traces_tick();
 			calls->busy = false;
-			return;
+			return leaf;
 		}
 		calls->busy = false;
 	}
-	record_other(domain, block, size, frame);
+	return leaf_find(domain, frame);
+}
+
+static inline __attribute__((always_inline)) void put_pooled(void *block, size_t size, uint32_t leaf)
+{
+	if (likely(block && leaf))
+		blocks_put_pooled((uintptr_t)block, leaf, (unsigned)(size + 15) & ~15u);
+}
+
+/* Whatever the state. */
+static void record_other(const struct domain *domain, void *block, size_t size, const void *frame)
+{
+	if (!block || (hooks.chosen && !sampled(block, size)))
+		return;
+	uint32_t leaf = leaf_find(domain, frame);
+	if (hooks.pooled && size <= POOLED_MOST)
+		put_pooled(block, size, leaf);
+	else if (leaf)
+		blocks_put((uintptr_t)block, leaf);
 }
 
 /* CPython's debug allocator puts its own head before the block: what malloc has served for both is one block, the
@@ -146,12 +159,20 @@ static inline __attribute__((always_inline))
 void *malloc_by(void *context, size_t size, const void *frame, enum way way)
 {
 	const struct domain *domain = context;
+	uint32_t leaf = likely(hooks.plain) ? leaf_here(domain, frame, way) : 0;
 	void *block;
 
-	if (unlikely(!hooks.plain || size > POOLED_MOST))
-		return malloc_other(domain, size, frame);
-	block = domain->real.malloc(domain->real.context, size);
-	record(domain, block, size, true, frame, way);
+	if (likely(size - 1 < hooks.most)) {
+		block = domain->real.malloc(domain->real.context, size);
+		put_pooled(block, size, leaf);
+	} else if (likely(leaf)) {
+		struct claim outer = claim_begin(leaf);
+
+		block = domain->real.malloc(domain->real.context, size);
+		claim_end(outer, (uintptr_t)block, leaf);
+	} else {
+		block = malloc_other(domain, size, frame);
+	}
 	return block;
 }
 
@@ -175,36 +196,63 @@ static inline __attribute__((always_inline))
 void *calloc_by(void *context, size_t count, size_t size, const void *frame, enum way way)
 {
 	const struct domain *domain = context;
+	uint32_t leaf = likely(hooks.plain) ? leaf_here(domain, frame, way) : 0;
 	void *block;
 
-	if (unlikely(!hooks.plain || count > POOLED_MOST || size > POOLED_MOST || count * size > POOLED_MOST))
-		return calloc_other(domain, count, size, frame);
-	block = domain->real.calloc(domain->real.context, count, size);
-	record(domain, block, count * size, true, frame, way);
+	if (likely((count | size) >> 32 == 0 && count * size - 1 < hooks.most)) {
+		block = domain->real.calloc(domain->real.context, count, size);
+		put_pooled(block, count * size, leaf);
+	} else if (likely(leaf)) {
+		struct claim outer = claim_begin(leaf);
+
+		block = domain->real.calloc(domain->real.context, count, size);
+		claim_end(outer, (uintptr_t)block, leaf);
+	} else {
+		block = calloc_other(domain, count, size, frame);
+	}
 	return block;
 }
 
-static inline __attribute__((always_inline))
-void *realloc_by(void *context, void *block, size_t size, const void *frame, enum way way)
+static __attribute__((noinline))
+void *realloc_other(const struct domain *domain, void *block, size_t size, const void *frame)
 {
-	const struct domain *domain = context;
-	uint32_t record_of_old = BLOCK_NONE;
+	uint32_t old = block ? blocks_take((uintptr_t)block) : BLOCK_NONE;
 	void *moved;
 
-	if (block)
-		record_of_old = blocks_take((uintptr_t)block);
 	if (unlikely(hooks.frozen))
 		return domain->real.realloc(domain->real.context, block, size);
 	hooks.before();
 	moved = domain->real.realloc(domain->real.context, block, size);
 	hooks.after();
 	merge(moved);
-	if (likely(moved && hooks.plain))
-		record(domain, moved, size, size <= POOLED_MOST, frame, way);
-	else if (moved)
+	if (moved)
 		record_other(domain, moved, size, frame);
-	else if (record_of_old)
-		blocks_put_back((uintptr_t)block, record_of_old);
+	else if (old)
+		blocks_put_back((uintptr_t)block, old);
+	return moved;
+}
+
+static inline __attribute__((always_inline))
+void *realloc_by(void *context, void *block, size_t size, const void *frame, enum way way)
+{
+	const struct domain *domain = context;
+	uint32_t leaf = likely(hooks.plain) ? leaf_here(domain, frame, way) : 0, old;
+	void *moved;
+
+	if (unlikely(!leaf))
+		return realloc_other(domain, block, size, frame);
+	old = block ? blocks_take((uintptr_t)block) : BLOCK_NONE;
+	struct claim outer = claim_begin(leaf);
+	moved = domain->real.realloc(domain->real.context, block, size);
+	/* A block of malloc's that has become small stays malloc's. */
+	if (size - 1 < hooks.most && claim_mine.block != (uintptr_t)moved) {
+		claim_end(outer, 0, leaf);
+		put_pooled(moved, size, leaf);
+	} else {
+		claim_end(outer, (uintptr_t)moved, leaf);
+	}
+	if (unlikely(!moved && old))
+		blocks_put_back((uintptr_t)block, old);
 	return moved;
 }
 

@@ -16,6 +16,7 @@ struct domain {
 /* What the hooks go by, set by objects.c. */
 struct hooks {
 	bool plain;              /* all is as it mostly is: the short way will do (hooks_settle) */
+	size_t most;             /* while plain: what is not larger, and not of no size, comes out of pymalloc's pools */
 	bool frozen;             /* the report's own allocations: not recorded */
 	bool reached;            /* while frozen: one has come by */
 	bool pooled, debugged;   /* pymalloc is below; CPython's debug allocator is */

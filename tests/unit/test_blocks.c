@@ -9,6 +9,8 @@
 #include "base/os.h"
 #include "ledger/blocks_fast.h"
 #include "ledger/blocks_pooled.h"
+#include "ledger/claim.h"
+#include "ledger/traces.h"
 
 #define CHECK(condition) \
 	do { \
@@ -313,6 +315,59 @@ static void crowded_heaps(void)
 	CHECK(blocks_put(heap + 48, 6) && list(heap, heap + PAGE).count == 4);
 }
 
+/* The block that was asked for has the claim's leaf, however many came on the way; all others have malloc's or what is
+ * put for them. */
+static void a_claim_is_the_blocks(void)
+{
+	const uintptr_t heap = HEAP + (UINT64_C(9) << 30), block = heap, other = heap + 64, third = heap + 128;
+	uint32_t plain = traces_leaf(TRACE_ROOT, TRACE_MALLOC), leaf = plain + 1000;
+	struct claim outer, inner;
+
+	CHECK(!claim_take(block) && blocks_get(block) == BLOCK_NONE);
+	outer = claim_begin(leaf);
+	CHECK(claim_take(block));
+	claim_end(outer, block, leaf);
+	CHECK(blocks_take(block) == leaf);
+	/* One that is not malloc's; none at all. */
+	outer = claim_begin(leaf);
+	claim_end(outer, block, leaf);
+	CHECK(blocks_take(block) == leaf);
+	outer = claim_begin(leaf);
+	claim_end(outer, 0, leaf);
+	CHECK(!claim_take(block));
+	/* Another comes first, and stays or is freed meanwhile. */
+	for (int freed = 0; freed < 2; freed++) {
+		outer = claim_begin(leaf);
+		CHECK(claim_take(other) && !claim_take(block));
+		blocks_put(block, 7);
+		if (freed)
+			blocks_drop(other);
+		claim_end(outer, block, leaf);
+		CHECK(blocks_take(block) == leaf && blocks_take(other) == (freed ? BLOCK_NONE : plain));
+	}
+	/* Another comes later; the block itself was freed and came again. */
+	outer = claim_begin(leaf);
+	CHECK(claim_take(block) && !claim_take(other));
+	blocks_put(other, 7);
+	claim_end(outer, block, leaf);
+	CHECK(blocks_take(block) == leaf && blocks_take(other) == 7);
+	outer = claim_begin(leaf);
+	CHECK(claim_take(block));
+	blocks_drop(block);
+	CHECK(!claim_take(block));
+	blocks_put(block, 7);
+	claim_end(outer, block, leaf);
+	CHECK(blocks_take(block) == leaf);
+	/* One inside another. */
+	outer = claim_begin(leaf);
+	inner = claim_begin(leaf + 1);
+	CHECK(claim_take(other));
+	claim_end(inner, other, leaf + 1);
+	CHECK(claim_take(block));
+	claim_end(outer, block, leaf);
+	CHECK(blocks_take(block) == leaf && blocks_take(other) == leaf + 1 && blocks_get(third) == BLOCK_NONE);
+}
+
 static size_t hundred(uintptr_t address)
 {
 	return address ? 100 : 0;
@@ -333,5 +388,6 @@ int main(void)
 	threads_share_arrays();
 	what_cannot_be_recorded_is_counted();
 	crowded_heaps();
+	a_claim_is_the_blocks();
 	return 0;
 }
