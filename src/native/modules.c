@@ -12,6 +12,7 @@
 #include "ledger/strings.h"
 #include "ledger/table.h"
 #include "native/elf.h"
+#include "native/loader.h"
 #include "native/memory.h"
 
 /*
@@ -200,8 +201,9 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 	return 0;
 }
 
-/* walk_link_map - in a fork's child, where another thread of the parent may have held the loader's lock for ever. A
- * thread of the child may change the list meanwhile, so each entry is asked for before it is read. */
+/* walk_link_map - in a fork's child, where another thread of the parent may have held the loader's lock for ever, and
+ * where another thread holds it for long. A thread of the child may change the list meanwhile, so each entry is asked
+ * for before it is read. */
 static void walk_link_map(void)
 {
 	const struct link_map *map;
@@ -271,7 +273,8 @@ void modules_refresh(void)
 {
 	enum walk walk = WALK_START;
 
-	if (!modules_loader_free()) {
+	/* Who has the loader's lock and stays does not change the list, or says that it is in the midst of it. */
+	if (!modules_loader_free() || !loader_comes_free()) {
 		walk_link_map();
 		return;
 	}
@@ -290,6 +293,20 @@ bool modules_loader_free(void)
 	return !__atomic_load_n(&forked, __ATOMIC_ACQUIRE);
 }
 
+/* The loader's data is where its list of modules begins. */
+static void learn_lock(void)
+{
+	uint32_t id = debug ? modules_find((uintptr_t)debug) : MODULE_NONE;
+	const struct module *module = id == MODULE_NONE ? NULL : table_get(&modules, id);
+
+	for (unsigned i = 0; module && i < module->header_count; i++) {
+		const ElfW(Phdr) *header = &module->headers[i];
+
+		if (header->p_type == PT_LOAD && header->p_flags & PF_W)
+			loader_learn((const void *)(module->bias + header->p_vaddr), header->p_memsz);
+	}
+}
+
 void modules_init(void)
 {
 	modules_refresh();
@@ -300,6 +317,7 @@ void modules_init(void)
 		if (!debug)
 			debug = elf_debug(module);
 	}
+	learn_lock();
 }
 
 static bool holds(const struct module *module, uintptr_t address)

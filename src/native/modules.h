@@ -42,8 +42,8 @@ struct module {
 void modules_init(void);
 
 /* modules_refresh - bring the table up to date with the loader (cheap when its adds/subs counters are unchanged).
- * Must not run in the malloc path. Thread: any; takes the loader's read lock except in a fork's child, where it walks
- * the link map instead (another thread may have held that lock for ever). Signal: not safe. */
+ * Must not run in the malloc path. Thread: any; takes the loader's lock; where another thread keeps that, or may have
+ * kept it for ever (in a fork's child), it walks the link map instead. Signal: not safe. */
 void modules_refresh(void);
 
 /* modules_find - id of the loaded module that holds @address, as of the last refresh, or MODULE_NONE.

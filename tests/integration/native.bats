@@ -182,6 +182,18 @@ root_report() {
 	done
 }
 
+@test "a thread that keeps the loader's lock holds up neither a registration nor an end" {
+	local way
+	for way in return _exit; do
+		drop_reports
+		preloaded "$native/loader_held" "$way" >out
+		[ "$(cat out)" = ended ]
+		assert_json '.snapshot.complete and (.registrations | length) == 1 and (.modules | length) > 3'
+		assert_json '.modules as $modules | .registrations[0].callables[0]
+			| .symbol == "nothing" and ($modules[.module].path | endswith("/loader_held"))'
+	done
+}
+
 @test "the ledger is what libc's own table holds, in its order" {
 	glibc_only "its table is a list in its own heap"
 	cp "$native/plugin.so" second.so
