@@ -32,6 +32,7 @@ static void spread(struct sharing *sharing)
 {
 	for (uint32_t next = 0; next < sharing->count; next++) {
 		uint32_t from = sharing->queue[next], block;
+		kept_expect(&sharing->gathered->mark, sharing->queue, next, sharing->count);
 		for (uintptr_t at = 0; (block = kept_next(sharing->gathered, from, &at)) != MARK_FREE;)
 			charge(sharing, block, sharing->account[from]);
 	}

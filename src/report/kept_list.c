@@ -28,10 +28,15 @@ uint32_t kept_next(const struct gathered *gathered, uint32_t block, uintptr_t *a
 {
 	const struct mark *mark = &gathered->mark;
 	uintptr_t end = mark_end(mark, block);
+	/* Most words are no pointers: only between these lies what slots alone lead to, and the slots. */
+	uintptr_t low = gathered->slots->closures ? 0 : mark->low;
+	uintptr_t width = gathered->slots->closures ? UINTPTR_MAX : mark->high - mark->low;
 	if (!*at)
 		*at = (mark->block[block].start + WORD - 1) & ~(WORD - 1);
 	for (; *at + WORD <= end; *at += WORD) {
 		uintptr_t word = *(const uintptr_t *)*at;
+		if (word - low >= width)
+			continue;
 		uint32_t next = mark_find(mark, word);
 		if (next == MARK_FREE)
 			next = closure_of(gathered, word);
@@ -63,6 +68,7 @@ static void pass_readers(struct kept *kept, const struct gathered *gathered, uin
 	queue[count++] = gathered->slot[slot];
 	met[queue[0]] = true;
 	for (uint32_t next = 0; next < count; next++) {
+		kept_expect(&gathered->mark, queue, next, count);
 		for (uintptr_t at = 0; (met_block = kept_next(gathered, queue[next], &at)) != MARK_FREE;) {
 			if (met[met_block])
 				continue;
@@ -144,8 +150,10 @@ int kept_list(struct kept *kept, const struct gathered *gathered)
 		if (gathered->mark.block[gathered->slot[slot]].label >= MARK_OUTSIDE || !kept->of_slot[slot].readers == others)
 			continue;
 		walk_words(&walk, gathered->slot[slot], slot, KEPT_SLOT);
-		for (; next < kept->count; next++)
+		for (; next < kept->count; next++) {
+			kept_expect(&gathered->mark, walk.block, next, kept->count);
 			walk_words(&walk, walk.block[next], slot, next);
+		}
 	}
 	free(walk.met);
 	free(walk.block);
