@@ -15,8 +15,8 @@ static inline bool kept_in(const struct gathered *gathered, uint32_t block)
  * by its code as well; *@at: behind it, 0 at first. Return: what it leads to, or MARK_FREE: no more. */
 uint32_t kept_next(const struct gathered *gathered, uint32_t block, uintptr_t *at);
 
-/* kept_expect - the words of @queue[@next] are about to be looked at: those of blocks further on are asked for, as each is
- * a miss of its own otherwise. */
+/* kept_expect - the words of @queue[@next] are about to be looked at: those of blocks further on are asked for, as each
+ * is a miss of its own otherwise. */
 static inline void kept_expect(const struct mark *mark, const uint32_t *queue, uint32_t next, uint32_t count)
 {
 	if (next + 16 < count)
