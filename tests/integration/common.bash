@@ -186,7 +186,7 @@ libc_of() {
 # same_libc PROGRAM - can the library under test be loaded into it? Under musl-gcc the system's own programs are glibc's.
 same_libc() {
 	local program
-	program=$(command -v "$1") && [ "$(libc_of "$(readlink -f "$program")")" = "$(libc_of "$FORKHELD_LIB")" ]
+	program=$(command -v "$1") && [ "$(libc_of "$(readlink -f "$program")")" = "$(libc_of "${FORKHELD_LIB:-$program}")" ]
 }
 
 # glibc_only WHAT - the test is about glibc.
