@@ -81,11 +81,12 @@ class Bench:
     def compare(self, peers, rounds, peer_rounds, run):
         """@run(recorder) under each of plain, the library and the peers, in turn."""
         times = {}
+        most = {"valgrind": min(1, peer_rounds), "forkheld_25": rounds}
         for number in range(-1, max(rounds, peer_rounds)):
             names = ["plain", "forkheld"] if number % 2 else ["forkheld", "plain"]
             if number >= 0:
                 names = [name for name in names if number < rounds or name == "plain"]
-                names += [peer for peer in peers if number < (1 if peer == "valgrind" else peer_rounds)]
+                names += [peer for peer in peers if number < most.get(peer, peer_rounds)]
             taken = {name: run(name) for name in names}
             if number >= 0:  # the first round warms the caches
                 for name, one in taken.items():
