@@ -231,8 +231,6 @@ thunks() {
 		thunk inside $case
 		assert_json '.findings == [] and .blocks == []'
 	done
-	thunk inside gone
-	assert_json '[.findings[] | [.rule, .level, .count]] == [["FH005", "error", 10]]'
 }
 
 @test "a nested function: its own data, but not what the function around it holds" {

@@ -84,6 +84,8 @@ skip_where_refused() {
 		mine=$(held $case)
 		other=$(plain LSAN_OPTIONS=exitcode=0 "$native/halted_judged" $case 2>&1 | grep -c '^SUMMARY.* 1000 byte' || true)
 		echo "$case: $mine, LeakSanitizer finds $other"
+		# Older ones do not look at vector registers.
+		[ $case = vector ] && other=0
 		[ "$mine" = "$([ "$other" = 0 ] && echo yes || echo no) full" ]
 	done
 }
