@@ -140,7 +140,7 @@ builds_by_hand() {
 # musl - the other libc: the library and its C tests, built with Debian's compiler for it.
 musl() {
 	sed 's/^deb /deb-src /' "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/source.list"
-	packages musl-tools gcc libc6-dev make cmake meson ninja-build pkg-config dpkg-dev autoconf automake libtool bats jq \
+	packages musl-tools gcc g++ libc6-dev make cmake meson ninja-build pkg-config dpkg-dev autoconf automake libtool bats jq \
 		binutils python3-jsonschema
 	suite "musl" root tests/matrix/musl /root/musl
 }
