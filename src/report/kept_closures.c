@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ledger/blocks.h"
 #include "ledger/registrations.h"
 #include "native/memory.h"
 #include "native/modules.h"
 #include "report/kept_parts.h"
+#include "report/origin.h"
 #include "report/scan.h"
 
 #define WORD sizeof(uintptr_t)
@@ -24,9 +26,24 @@ struct asking {
 	bool *told;            /* [slots] */
 };
 
-/* prepare, parent and child as they were registered, then the handle. */
-static bool in_libcs_table(uintptr_t at, uintptr_t code)
+/* Does libc keep what stands at @at: in its data, or in a block that it has asked for itself? */
+static bool is_libcs(const struct asking *asking, uintptr_t at)
 {
+	const struct root_span *span = roots_find(asking->roots, at);
+	uint32_t block = mark_find(&asking->gathered->mark, at), module;
+	if (span && span->kind == ROOT_LIBC)
+		return true;
+	if (block == MARK_FREE)
+		return false;
+	module = origin_module(origin_of(BLOCK_TRACE(blocks_get(asking->gathered->mark.block[block].start))).node);
+	return module != MODULE_NONE && slots_everybodys(modules_get(module));
+}
+
+/* prepare, parent and child as they were registered, then the handle. The program may keep the same for itself. */
+static bool in_libcs_table(const struct asking *asking, uintptr_t at, uintptr_t code)
+{
+	if (!is_libcs(asking, at))
+		return false;
 	for (uint32_t i = 0; i < registrations_count(); i++) {
 		const struct registration *entry = registrations_get(i);
 		for (int phase = 0; phase < PHASES; phase++) {
@@ -54,7 +71,7 @@ static bool tells(const struct asking *asking, const struct thunk *thunk, uintpt
 		/* libffi's record of code of its own pages: that, then where its parameter is. */
 		if (thunk->parameter && memory_readable(at + WORD) && *(const uintptr_t *)(at + WORD) == thunk->parameter)
 			return false;
-		return !in_libcs_table(at, word);
+		return !in_libcs_table(asking, at, word);
 	}
 	if (word - thunk->base >= thunk->start + thunk->size - thunk->base)
 		return false;

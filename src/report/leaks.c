@@ -10,7 +10,6 @@
 #include "ledger/stacks.h"
 #include "ledger/traces.h"
 #include "native/modules.h"
-#include "native/trace.h"
 #include "report/gather.h"
 #include "report/origin.h"
 #include "report/scan.h"
@@ -27,10 +26,7 @@ static bool is_root(void *gathered_pointer, uint32_t block)
 /* Who has called malloc? (musl's loader is its libc, and calls none that is recorded.) */
 static bool of_loader(uint32_t node)
 {
-	uint64_t offset, key = traces_key(node);
-	if (node == TRACE_ROOT || trace_tag(key) != TRACE_NATIVE)
-		return false;
-	uint32_t module = trace_frame(key, &offset);
+	uint32_t module = origin_module(node);
 	const char *path = module == MODULE_NONE ? NULL : modules_get(module)->path;
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	return slash && strncmp(slash + 1, "ld-", 3) == 0 && !LIBC_ALLOCATES_UNSEEN;

@@ -18,6 +18,12 @@ struct origin origin_of(uint32_t trace)
 			       .kind = (enum trace_kind)(key >> 32 & 0x3fffffff), .dated = true};
 }
 
+uint32_t origin_module(uint32_t node)
+{
+	uint64_t offset, key = traces_key(node);
+	return node == TRACE_ROOT || trace_tag(key) != TRACE_NATIVE ? MODULE_NONE : trace_frame(key, &offset);
+}
+
 static struct frame meaning(uint64_t key)
 {
 	if (trace_tag(key) == TRACE_PYTHON)

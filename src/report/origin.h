@@ -23,6 +23,9 @@ struct origin origin_of(uint32_t trace);
  * native functions are filled in by native/names.h. */
 uint32_t origin_stack(uint32_t node);
 
+/* origin_module - the module that made the call, from @node's own frame; MODULE_NONE if not known, or Python's. */
+uint32_t origin_module(uint32_t node);
+
 /* origin_age - the age at @now_ns (CLOCK_MONOTONIC) of what was made in @epoch: at most that old. */
 uint64_t origin_age(uint32_t epoch, uint64_t now_ns);
 
