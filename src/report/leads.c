@@ -29,10 +29,10 @@ static bool holds_object(const struct heap *heap, uintptr_t block)
 
 bool leads_word(const struct roots *roots, uintptr_t word)
 {
-	if (word < 4096 || word >> 47 || !in_heap(roots, word))
+	if (word < 4096 || word >> 47)
 		return false;
-	/* Else the middle of a large block, or nobody's. */
-	return !blocks_page(word) || blocks_at_or_before(word, REACH);
+	/* musl has blocks in the pages of modules' data, too. Else the middle of a large block, or nobody's. */
+	return blocks_page(word) ? roots_find(roots, word) && blocks_at_or_before(word, REACH) : in_heap(roots, word);
 }
 
 static bool leads(const struct heap *heap, const struct roots *roots, uintptr_t word, const uintptr_t *tables,
