@@ -45,6 +45,15 @@ bool os_own(uint32_t index, uintptr_t *start, uintptr_t *end);
  * Thread, signal, fork: as the call itself. */
 long os_call(long number, long a, long b, long c, long d, long e, long f);
 
+/* What SYS_getdents64 gives. */
+struct os_entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
 /* os_wait - sleep while *@word is @value, at most @timeout_ns (UINT64_MAX: for ever); os_wake - wake all sleepers.
  * @shared: @word lies in memory shared between processes. Wakes up for nothing at times: look at the word again.
  * Return: 0 or a negative errno (-EAGAIN the word differs, -EINTR, -ETIMEDOUT). */

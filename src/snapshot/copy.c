@@ -93,18 +93,10 @@ static int number(const char *text)
 	return value;
 }
 
-struct entry64 {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
 /* Kernels before 5.9, and seccomp profiles that do not know close_range. */
 static void close_listed(int keep_fd)
 {
-	_Alignas(struct entry64) char buffer[4096];
+	_Alignas(struct os_entry) char buffer[4096];
 	long list = os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY, 0, 0, 0);
 	bool again = true;
 
@@ -120,8 +112,8 @@ static void close_listed(int keep_fd)
 		again = false;
 		os_call(SYS_lseek, list, 0, SEEK_SET, 0, 0, 0);
 		while ((got = os_call(SYS_getdents64, list, (long)buffer, sizeof(buffer), 0, 0, 0)) > 0) {
-			for (long at = 0; at < got; at += ((struct entry64 *)(buffer + at))->size) {
-				int fd = number(((struct entry64 *)(buffer + at))->name);
+			for (long at = 0; at < got; at += ((struct os_entry *)(buffer + at))->size) {
+				int fd = number(((struct os_entry *)(buffer + at))->name);
 
 				if (fd < 0 || fd == list || fd == keep_fd)
 					continue;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include "base/os.h"
 #include "base/raw.h"
 
 static char *put_number(char *at, pid_t number)
@@ -149,17 +150,9 @@ bool tasks_writing(pid_t process, pid_t tid)
 	return false;
 }
 
-struct entry64 {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
 long tasks_list(pid_t process, bool (*use)(void *argument, pid_t tid), void *argument)
 {
-	_Alignas(struct entry64) char buffer[4096];
+	_Alignas(struct os_entry) char buffer[4096];
 	char path[64];
 	long fd, got;
 	bool more = true;
@@ -169,8 +162,8 @@ long tasks_list(pid_t process, bool (*use)(void *argument, pid_t tid), void *arg
 	if (fd < 0)
 		return fd;
 	while (more && (got = raw_call(SYS_getdents64, fd, (long)buffer, sizeof(buffer), 0, 0, 0)) > 0) {
-		for (long at = 0; at < got && more; at += ((struct entry64 *)(buffer + at))->size) {
-			pid_t tid = (pid_t)decimal(((struct entry64 *)(buffer + at))->name);
+		for (long at = 0; at < got && more; at += ((struct os_entry *)(buffer + at))->size) {
+			pid_t tid = (pid_t)decimal(((struct os_entry *)(buffer + at))->name);
 
 			more = !tid || use(argument, tid);
 		}
