@@ -85,16 +85,45 @@ static inline bool holds(const struct mark *mark, uint32_t block, uintptr_t word
 	return word - mark->block[block].start < mark_size(mark, block);
 }
 
-uint32_t mark_find(const struct mark *mark, uintptr_t address)
+static inline const struct place_region *region_of(const struct mark *mark, uintptr_t address)
 {
-	const struct place_region *region = address >> PLACES_ADDRESS_BITS ? NULL : place_region(&mark->places, address);
-	uint32_t block = MARK_FREE;
+	return address >> PLACES_ADDRESS_BITS ? NULL : place_region(&mark->places, address);
+}
+
+/* As find_in, for any address; it may end before that. */
+static inline uint32_t find_before(const struct mark *mark, uintptr_t address)
+{
+	const struct place_region *region = region_of(mark, address);
 
 	if (region && place_is_block(region))
-		block = place_block(region);
-	else if (region && place_there(region, address))
-		block = find_in(mark, place_page(&mark->places, region, address), address);
+		return place_block(region);
+	return region && place_there(region, address) ? find_in(mark, place_page(&mark->places, region, address), address)
+						      : MARK_FREE;
+}
+
+uint32_t mark_find(const struct mark *mark, uintptr_t address)
+{
+	uint32_t block = find_before(mark, address);
+
 	return block != MARK_FREE && holds(mark, block, address) ? block : MARK_FREE;
+}
+
+void mark_find_all(const struct mark *mark, const uintptr_t *address, uint32_t *block, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct place_region *region = region_of(mark, address[i]);
+
+		if (region && !place_is_block(region) && place_there(region, address[i]))
+			__builtin_prefetch(place_page(&mark->places, region, address[i]));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		block[i] = find_before(mark, address[i]);
+		if (block[i] != MARK_FREE)
+			__builtin_prefetch(&mark->block[block[i]]);
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (block[i] != MARK_FREE && !holds(mark, block[i], address[i]))
+			block[i] = MARK_FREE;
 }
 
 /* The stack has no room: so much waits that a sweep will do better than it, from now on. */

@@ -89,6 +89,9 @@ int mark_begin(struct mark *mark, uint32_t (*join)(void *context, uint32_t label
 /* mark_find - index of the block that holds @address, or MARK_FREE. */
 uint32_t mark_find(const struct mark *mark, uintptr_t address);
 
+/* mark_find_all - the same of @count addresses, into @block: none waits for another one's memory. */
+void mark_find_all(const struct mark *mark, const uintptr_t *address, uint32_t *block, unsigned count);
+
 /* mark_hold - @block is held on account of @label: its words are another source. mark_source - the words of
  * [start, end) hold what they lead to on account of @label; @allocator: they are libc's allocator's, where a pointer at
  * the last word of a block means the free memory behind it. mark_spread - pass on what has been given so far: after all

@@ -54,18 +54,30 @@ static void run(struct mark *mark, bool allocator)
 	mark_spread(mark);
 }
 
+/* Asked for alone and among others: it is the same. */
+static uint32_t found(const struct mark *mark, uintptr_t at)
+{
+	const uintptr_t addresses[] = { at, UINTPTR_MAX, at + 1, 0, at };
+	uint32_t blocks[5];
+
+	mark_find_all(mark, addresses, blocks, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert(blocks[i] == mark_find(mark, addresses[i]));
+	return blocks[4];
+}
+
 static void finds(void)
 {
 	struct mark mark;
 
 	begin(&mark, 0);
 	for (unsigned i = 0; i < BLOCKS; i++) {
-		assert(mark_find(&mark, address(i, 0)) == i);
-		assert(mark_find(&mark, address(i, WORDS) - 1) == i);
-		assert(mark_find(&mark, address(i, WORDS)) == MARK_FREE);
+		assert(found(&mark, address(i, 0)) == i);
+		assert(found(&mark, address(i, WORDS) - 1) == i);
+		assert(found(&mark, address(i, WORDS)) == MARK_FREE);
 	}
-	assert(mark_find(&mark, address(0, 0) - 1) == MARK_FREE);
-	assert(mark_find(&mark, 0) == MARK_FREE && mark_find(&mark, UINTPTR_MAX) == MARK_FREE);
+	assert(found(&mark, address(0, 0) - 1) == MARK_FREE);
+	assert(found(&mark, 0) == MARK_FREE && found(&mark, UINTPTR_MAX) == MARK_FREE);
 	mark_finish(&mark);
 }
 
@@ -172,9 +184,9 @@ static void finds_any(void)
 		for (uint32_t i = 0; i < count; i++)
 			if (at - blocks[i].start < blocks[i].size)
 				expected = i;
-		assert(mark_find(&mark, start + at) == expected);
+		assert(found(&mark, start + at) == expected);
 	}
-	assert(mark_find(&mark, start - 1) == MARK_FREE && mark_find(&mark, start + PAGES * 4096) == MARK_FREE);
+	assert(found(&mark, start - 1) == MARK_FREE && found(&mark, start + PAGES * 4096) == MARK_FREE);
 	mark_finish(&mark);
 }
 
@@ -192,12 +204,12 @@ static void finds_in_large(void)
 	assert(mark_begin(&mark, join, NULL) == 0);
 	assert(mark_size(&mark, 1) == size && mark_end(&mark, 1) == end);
 	for (uintptr_t at = 0; at < size; at += ((uintptr_t)1 << 35) + 12344)
-		assert(mark_find(&mark, start + at) == 1);
-	assert(mark_find(&mark, start) == 1 && mark_find(&mark, start - 1) == 0 && mark_find(&mark, end - 1) == 1);
-	assert(mark_find(&mark, end) == MARK_FREE && mark_find(&mark, end + 16) == MARK_FREE);
-	assert(mark_find(&mark, end + 8) == 2);
+		assert(found(&mark, start + at) == 1);
+	assert(found(&mark, start) == 1 && found(&mark, start - 1) == 0 && found(&mark, end - 1) == 1);
+	assert(found(&mark, end) == MARK_FREE && found(&mark, end + 16) == MARK_FREE);
+	assert(found(&mark, end + 8) == 2);
 	mark_resize(&mark, 1, size - 8);
-	assert(mark_find(&mark, end - 8) == MARK_FREE && mark_find(&mark, end - 9) == 1);
+	assert(found(&mark, end - 8) == MARK_FREE && found(&mark, end - 9) == 1);
 	mark_finish(&mark);
 }
 
@@ -227,7 +239,7 @@ static void reads_large(void)
 		assert(mark_begin(&mark, join, NULL) == 0);
 		run(&mark, false);
 		for (unsigned i = 0; i < BLOCKS; i++)
-			assert(mark.block[mark_find(&mark, address(i, 0))].label == (i > 1 ? MARK_FREE : last ? MARK_OUTSIDE : 1));
+			assert(mark.block[found(&mark, address(i, 0))].label == (i > 1 ? MARK_FREE : last ? MARK_OUTSIDE : 1));
 		assert(mark.block[label].label == (last ? MARK_OUTSIDE : 1) && mark_done(&mark) == last);
 		mark_finish(&mark);
 	}
@@ -244,7 +256,7 @@ static void nothing(void)
 	outside[1] = source[1] = UINTPTR_MAX;
 	assert(mark_begin(&mark, join, NULL) == 0);
 	run(&mark, false);
-	assert(mark_find(&mark, address(0, 0)) == MARK_FREE && mark_done(&mark));
+	assert(found(&mark, address(0, 0)) == MARK_FREE && mark_done(&mark));
 	mark_finish(&mark);
 	mark_finish(&mark);
 	/* The same if there are some that nobody asks about. */
