@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ledger/blocks.h"
 #include "ledger/registrations.h"
 #include "native/decode.h"
 #include "report/kept_parts.h"
@@ -61,6 +62,7 @@ static bool leads(const struct slots *slots, const struct roots *roots)
 static int look(struct kept *kept, struct gathered *gathered, const struct roots *roots)
 {
 	struct mark *mark = &gathered->mark;
+	struct kept_graph graph = {0};
 	int result = gather_blocks(gathered, roots, &kept->slots);
 	if (result == 0)
 		result = mark_begin(mark, join, NULL);
@@ -70,10 +72,15 @@ static int look(struct kept *kept, struct gathered *gathered, const struct roots
 	mark_spread(mark);
 	result = kept_closures(kept, gathered, roots);
 	if (result == 0)
-		result = kept_readers(kept, gathered);
+		result = kept_graph(&graph, gathered);
 	if (result == 0)
-		result = kept_list(kept, gathered);
-	return result < 0 ? result : kept_share(kept, gathered);
+		result = kept_readers(kept, &graph);
+	if (result == 0)
+		result = kept_list(kept, &graph, mark);
+	if (result == 0)
+		result = kept_share(kept, &graph, mark);
+	kept_graph_finish(&graph);
+	return result;
 }
 
 const char *kept_find(struct kept *kept, const struct roots *roots)
@@ -95,8 +102,24 @@ const char *kept_find(struct kept *kept, const struct roots *roots)
 	return result < 0 ? no_memory : NULL;
 }
 
+/* The first word of its holder that leads to @block: there is one, and not before that of @previous, another one's. */
+static uint64_t offset_of(const struct kept *kept, const struct kept_block *block, const struct kept_block *previous)
+{
+	bool slot = block->holder == KEPT_SLOT;
+	uintptr_t start = slot ? kept->slots.list[block->slot].start : kept->blocks[block->holder].start;
+	uintptr_t at = (start + WORD - 1) & ~(WORD - 1);
+	if (previous && previous->slot == block->slot && previous->holder == block->holder)
+		at = start + previous->offset;
+	while (*(const uintptr_t *)at - block->start >= block->size)
+		at += WORD;
+	return at - start;
+}
+
 void kept_name(struct kept *kept, uint32_t count)
 {
-	for (uint32_t i = 0; i < count && i < kept->count; i++)
-		kept->blocks[i].stack = origin_stack(origin_of(kept->blocks[i].trace).node);
+	for (uint32_t i = 0; i < count && i < kept->count; i++) {
+		struct kept_block *block = &kept->blocks[i];
+		block->offset = offset_of(kept, block, i ? block - 1 : NULL);
+		block->stack = origin_stack(origin_of(BLOCK_TRACE(blocks_get(block->start))).node);
+	}
 }

@@ -18,9 +18,9 @@ struct kept_block {
 	uintptr_t start;
 	size_t size;
 	uint32_t slot;          /* index; of several the first that others read too, else the first */
-	uint32_t trace, stack;  /* of its record; after kept_name */
 	uint32_t holder;        /* index of the block that leads to it on a shortest path; KEPT_SLOT: the slot itself */
-	uint64_t offset;        /* of the pointer, in that one */
+	uint32_t stack;         /* after kept_name, */
+	uint64_t offset;        /* and of the pointer, in its holder */
 };
 
 /* What there is to say of a slot that leads to blocks. */
@@ -43,7 +43,7 @@ struct kept {
 /* kept_find - Return: NULL, or why it could not be told: a literal. Given back with the copy's heap. */
 const char *kept_find(struct kept *kept, const struct roots *roots);
 
-/* kept_name - give the first @count blocks their stacks. */
+/* kept_name - give the first @count blocks their stacks, and where in its holder the pointer to each stands. */
 void kept_name(struct kept *kept, uint32_t count);
 
 #endif

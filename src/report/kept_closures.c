@@ -106,12 +106,6 @@ static bool is_asked(void *asking_pointer, uint32_t block)
 	       (gathered->kind[block] != GATHER_CLOSURE || gathered->mark.block[block].label == MARK_OUTSIDE);
 }
 
-static bool leads(const struct gathered *gathered, uint32_t block)
-{
-	uintptr_t at = 0;
-	return kept_next(gathered, block, &at) != MARK_FREE;
-}
-
 /* Of those that lead to something and are not known to be told of. Return: are there any? */
 static bool limits(struct asking *asking)
 {
@@ -121,7 +115,7 @@ static bool limits(struct asking *asking)
 		const struct thunk *thunk = &asking->slots->list[i].thunk;
 		uint32_t block = asking->gathered->slot[i];
 		if (thunk->kind != THUNK_CLOSURE || asking->gathered->mark.block[block].label == MARK_OUTSIDE ||
-		    !leads(asking->gathered, block))
+		    !kept_leads(asking->gathered, block))
 			continue;
 		uintptr_t low = thunk->code < thunk->base ? thunk->code : thunk->base;
 		uintptr_t high = thunk->start + thunk->size;
@@ -162,10 +156,6 @@ int kept_closures(const struct kept *kept, struct gathered *gathered, const stru
 		scan_visit(&gathered->mark, roots, is_asked, look, &asking);
 		more = take_back(&asking, gathered, round == ROUNDS);
 	}
-	for (uint32_t i = 0; i < kept->slots.count; i++)
-		if (kept->slots.list[i].thunk.kind == THUNK_CLOSURE &&
-		    gathered->mark.block[gathered->slot[i]].label != MARK_OUTSIDE)
-			gathered->mark.block[gathered->slot[i]].label = i;
 	free(asking.told);
 	return 0;
 }

@@ -53,6 +53,17 @@ programs=(registry registry_fast registry_fixed)
 	assert_json '[.blocks[] | select(.bytes == 1000) | .holder.offset] | unique == [32]'
 }
 
+@test "a block that leads to many: each once, where the first pointer to it stands" {
+	local program
+	for program in "${programs[@]}"; do
+		registry wide "$program"
+		assert_json '[.findings[] | [.level, .count, .bytes]] == [["error", 101, 5608]]'
+		assert_json '.blocks[0].holder == {block: null, offset: 0}'
+		assert_json '[.blocks[1:][].holder] == [range(100) | {block: 0, offset: (16 * .)}]'
+		assert_json '.registrations[0].frees.native_bytes == 5608'
+	done
+}
+
 @test "pointers into the middle lead to a block as well" {
 	local program
 	for program in "${programs[@]}"; do
