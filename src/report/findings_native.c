@@ -62,7 +62,7 @@ int findings_native(struct findings *findings, const struct kept *kept)
 		for (uint32_t j = 0; j < slot->registration_count; j++)
 			if (!numbers_add(&finding->registrations, slot->registrations[j]))
 				return -ENOMEM;
-		for (uint32_t j = 0; j < kept->count; j++)
+		for (uint32_t j = 0; j < kept->listed; j++)
 			if (kept->blocks[j].slot == i && !numbers_add(&finding->blocks, j))
 				return -ENOMEM;
 		finding->count += about->blocks;

@@ -59,7 +59,29 @@ static bool leads(const struct slots *slots, const struct roots *roots)
 	return false;
 }
 
-static int look(struct kept *kept, struct gathered *gathered, const struct roots *roots)
+/* The first word of its holder that leads to @block: there is one, and not before that of @previous, another one's. */
+static uint64_t offset_of(const struct kept *kept, const struct kept_block *block, const struct kept_block *previous)
+{
+	bool slot = block->holder == KEPT_SLOT;
+	uintptr_t start = slot ? kept->slots.list[block->slot].start : kept->blocks[block->holder].start;
+	uintptr_t at = (start + WORD - 1) & ~(WORD - 1);
+	if (previous && previous->slot == block->slot && previous->holder == block->holder)
+		at = start + previous->offset;
+	while (*(const uintptr_t *)at - block->start >= block->size)
+		at += WORD;
+	return at - start;
+}
+
+static void describe(struct kept *kept)
+{
+	for (uint32_t i = 0; i < kept->listed; i++) {
+		struct kept_block *block = &kept->blocks[i];
+		block->offset = offset_of(kept, block, i ? block - 1 : NULL);
+		block->stack = origin_stack(origin_of(BLOCK_TRACE(blocks_get(block->start))).node);
+	}
+}
+
+static int look(struct kept *kept, struct gathered *gathered, const struct roots *roots, uint32_t most)
 {
 	struct mark *mark = &gathered->mark;
 	struct kept_graph graph = {0};
@@ -76,14 +98,16 @@ static int look(struct kept *kept, struct gathered *gathered, const struct roots
 	if (result == 0)
 		result = kept_readers(kept, &graph);
 	if (result == 0)
-		result = kept_list(kept, &graph, mark);
+		result = kept_list(kept, &graph, mark, most);
 	if (result == 0)
 		result = kept_share(kept, &graph, mark);
+	if (result == 0)
+		describe(kept);
 	kept_graph_finish(&graph);
 	return result;
 }
 
-const char *kept_find(struct kept *kept, const struct roots *roots)
+const char *kept_find(struct kept *kept, const struct roots *roots, uint32_t most)
 {
 	static const char no_memory[] = "what native fork handlers hold was not found: out of memory";
 	struct gathered gathered = {0};
@@ -97,29 +121,7 @@ const char *kept_find(struct kept *kept, const struct roots *roots)
 	kept->alone = calloc(registrations_count() + (size_t)1, sizeof *kept->alone);
 	int result = !kept->of_slot || !kept->alone ? -ENOMEM : 0;
 	if (result == 0 && leads(&kept->slots, roots))
-		result = look(kept, &gathered, roots);
+		result = look(kept, &gathered, roots, most);
 	gather_finish(&gathered);
 	return result < 0 ? no_memory : NULL;
-}
-
-/* The first word of its holder that leads to @block: there is one, and not before that of @previous, another one's. */
-static uint64_t offset_of(const struct kept *kept, const struct kept_block *block, const struct kept_block *previous)
-{
-	bool slot = block->holder == KEPT_SLOT;
-	uintptr_t start = slot ? kept->slots.list[block->slot].start : kept->blocks[block->holder].start;
-	uintptr_t at = (start + WORD - 1) & ~(WORD - 1);
-	if (previous && previous->slot == block->slot && previous->holder == block->holder)
-		at = start + previous->offset;
-	while (*(const uintptr_t *)at - block->start >= block->size)
-		at += WORD;
-	return at - start;
-}
-
-void kept_name(struct kept *kept, uint32_t count)
-{
-	for (uint32_t i = 0; i < count && i < kept->count; i++) {
-		struct kept_block *block = &kept->blocks[i];
-		block->offset = offset_of(kept, block, i ? block - 1 : NULL);
-		block->stack = origin_stack(origin_of(BLOCK_TRACE(blocks_get(block->start))).node);
-	}
 }

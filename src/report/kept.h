@@ -19,8 +19,8 @@ struct kept_block {
 	size_t size;
 	uint32_t slot;          /* index; of several the first that others read too, else the first */
 	uint32_t holder;        /* index of the block that leads to it on a shortest path; KEPT_SLOT: the slot itself */
-	uint32_t stack;         /* after kept_name, */
-	uint64_t offset;        /* and of the pointer, in its holder */
+	uint32_t stack;
+	uint64_t offset;        /* of the pointer, in its holder */
 };
 
 /* What there is to say of a slot that leads to blocks. */
@@ -34,16 +34,15 @@ struct kept_slot {
 struct kept {
 	struct slots slots;
 	struct kept_slot *of_slot;            /* [slots.count] */
-	struct kept_block *blocks;            /* by slot, those with other readers first; then as the walk comes to them */
-	uint32_t count;
+	struct kept_block *blocks;            /* [listed] by slot, those with other readers first; then as the walk comes to
+	                                       * them */
+	uint32_t listed, count;               /* the first ones; all that there are */
 	uint64_t bytes;
 	uint64_t *alone;                      /* [registrations] bytes of those that go if it alone goes */
 };
 
-/* kept_find - Return: NULL, or why it could not be told: a literal. Given back with the copy's heap. */
-const char *kept_find(struct kept *kept, const struct roots *roots);
-
-/* kept_name - give the first @count blocks their stacks, and where in its holder the pointer to each stands. */
-void kept_name(struct kept *kept, uint32_t count);
+/* kept_find - at most @most of them are listed. Return: NULL, or why it could not be told: a literal. Given back with
+ * the copy's heap. */
+const char *kept_find(struct kept *kept, const struct roots *roots, uint32_t most);
 
 #endif

@@ -49,6 +49,7 @@ struct walk {
 	struct kept *kept;
 	const struct kept_graph *graph;
 	const struct mark *mark;
+	uint32_t most;
 	bool *met;        /* [graph->count] */
 	uint32_t *node;   /* [graph->count] of each block */
 };
@@ -61,20 +62,21 @@ static void walk_edges(struct walk *walk, uint32_t from, uint32_t slot, uint32_t
 		if (walk->met[node] || node < walk->graph->slots)
 			continue;
 		walk->met[node] = true;
-		walk->node[kept->count] = node;
-		kept->blocks[kept->count++] = (struct kept_block){
-			.start = walk->mark->block[block].start, .size = mark_size(walk->mark, block), .slot = slot,
-			.holder = holder, .stack = STACK_NONE};
+		walk->node[kept->count++] = node;
+		if (kept->listed < walk->most)
+			kept->blocks[kept->listed++] = (struct kept_block){
+				.start = walk->mark->block[block].start, .size = mark_size(walk->mark, block), .slot = slot,
+				.holder = holder, .stack = STACK_NONE};
 		kept->of_slot[slot].blocks++;
 		kept->of_slot[slot].bytes += mark_size(walk->mark, block);
 		kept->bytes += mark_size(walk->mark, block);
 	}
 }
 
-int kept_list(struct kept *kept, const struct kept_graph *graph, const struct mark *mark)
+int kept_list(struct kept *kept, const struct kept_graph *graph, const struct mark *mark, uint32_t most)
 {
-	struct walk walk = {.kept = kept, .graph = graph, .mark = mark};
-	kept->blocks = malloc((graph->count + (size_t)1) * sizeof *kept->blocks);
+	struct walk walk = {.kept = kept, .graph = graph, .mark = mark, .most = most};
+	kept->blocks = malloc(((most < graph->count ? most : graph->count) + (size_t)1) * sizeof *kept->blocks);
 	walk.met = calloc(graph->count + (size_t)1, 1);
 	walk.node = malloc((graph->count + (size_t)1) * sizeof *walk.node);
 	int result = kept->blocks && walk.met && walk.node ? 0 : -ENOMEM;

@@ -32,10 +32,10 @@ int kept_closures(const struct kept *kept, struct gathered *gathered, const stru
 int kept_graph(struct kept_graph *graph, struct gathered *gathered);
 void kept_graph_finish(struct kept_graph *graph);
 
-/* kept_readers - who else works with the slots that lead to something. kept_list - the blocks, each once. kept_share -
- * fill in @alone. In this order. */
+/* kept_readers - who else works with the slots that lead to something. kept_list - count the blocks, and list
+ * the first @most, each once. kept_share - fill in @alone. In this order. */
 int kept_readers(struct kept *kept, const struct kept_graph *graph);
-int kept_list(struct kept *kept, const struct kept_graph *graph, const struct mark *mark);
+int kept_list(struct kept *kept, const struct kept_graph *graph, const struct mark *mark, uint32_t most);
 int kept_share(struct kept *kept, const struct kept_graph *graph, const struct mark *mark);
 
 #endif

@@ -30,6 +30,7 @@ bool find_carefully(struct material *material, void (*function)(struct material 
 void find_kept(struct material *material)
 {
 	static struct kept kept;
+	const uint32_t most = options.limit < UINT32_MAX ? (uint32_t)options.limit : UINT32_MAX;
 	bool native = false;
 	for (uint32_t i = 0; i < registrations_count() && !native; i++)
 		native = registrations_get(i)->kind == REGISTRATION_NATIVE && registrations_get(i)->removed == REMOVED_NOT;
@@ -40,13 +41,12 @@ void find_kept(struct material *material)
 		else if (!material->roots)
 			material->kept_problem = "the list of this process's mappings could not be read";
 		else
-			material->kept_problem = kept_find(&kept, material->roots);
+			material->kept_problem = kept_find(&kept, material->roots, most);
 	}
 	if (material->kept_problem)
 		return;
 	material->kept = &kept;
-	material->blocks_listed = kept.count < options.limit ? kept.count : (uint32_t)options.limit;
-	kept_name(&kept, material->blocks_listed);
+	material->blocks_listed = kept.listed;
 }
 
 void find_leaks(struct material *material)
