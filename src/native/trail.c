@@ -78,7 +78,7 @@ struct trail *trail_acquire(void)
 
 void trail_clear(struct trail *trail)
 {
-	trail->count = trail->made = 0;
+	trail->count = trail->made = trail->inside.count = 0;
 	trail_clear_twigs(trail);
 }
 

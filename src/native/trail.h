@@ -67,6 +67,14 @@ _Static_assert(sizeof(struct twig) == 64, "a cache line");
 #define TWIG_ROOTED UINT32_MAX
 #define TWIG_NO_EPOCH UINT16_MAX
 
+/* A stack within the interpreter, as walk_within has last followed it: outermost frame, that of the stop function,
+ * first. Every frame's return address stands right below where its caller's frame begins. */
+#define INSIDE_MOST 64u
+struct inside {
+	unsigned count;
+	struct { uintptr_t sp, ip; } frames[INSIDE_MOST], waiting[INSIDE_MOST];
+};
+
 struct trail {
 	uintptr_t busy;       /* the stack pointer of the call at work here, or 0; where it returns to */
 	uintptr_t busy_ip;
@@ -91,6 +99,7 @@ struct trail {
 	uint16_t tags[TRAIL_SETS][TRAIL_WAYS];  /* of the twigs, 0 for none: few are looked at in vain */
 	uint8_t next_way[TRAIL_SETS];
 	struct twig twigs[TRAIL_SETS * TRAIL_WAYS];
+	struct inside inside;
 	struct group ring[TRAIL_RING];
 };
 

@@ -307,15 +307,87 @@ static unsigned advance(struct trail *trail, struct registers *at, struct rule r
 	return at->ip == 0 ? RULE_END : rule.kind;
 }
 
+/* Where a frame's return address stands that is followed by stack pointers alone. */
+static uintptr_t below(uintptr_t sp)
+{
+	return sp - WORD;
+}
+
+/* inside_changed - of @inside's frames before @count, the innermost that is not there any more, counted from 1; 0: all
+ * are. Each proves the next. */
+static unsigned inside_changed(const struct inside *inside, unsigned count)
+{
+	while (count > 0 && likely(word_at(below(inside->frames[count - 1].sp)) == inside->frames[count - 1].ip))
+		count--;
+	return count;
+}
+
+/* inside_keep - @waiting frames, innermost first, go on the first @joined. */
+static void inside_keep(struct inside *inside, unsigned joined, unsigned waiting, struct proof *proof)
+{
+	inside->count = joined + waiting;
+	for (unsigned i = 0; i < waiting; i++)
+		inside->frames[inside->count - 1 - i] = inside->waiting[i];
+	if (proof && inside->count > PROOF_WORDS + 1)
+		proof->count = PROOF_NONE;
+	for (unsigned i = inside->count - 1; proof && i > 0 && proof->count != PROOF_NONE; i--)
+		proof_add(proof, below(inside->frames[i - 1].sp), inside->frames[i - 1].ip);
+}
+
+/* inside_walk - walk_within by stack pointers alone, until the stack followed last is met. *@cannot: that does not
+ * lead to the end. */
+static inline bool inside_walk(struct inside *inside, const struct extent *extent, struct registers at, unsigned depth,
+			       struct proof *proof, bool *cannot)
+{
+	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
+	unsigned known = inside->count && inside->frames[0].sp <= extent->high ? inside->count : 0, waiting = 0;
+
+	if (depth > INSIDE_MOST)
+		depth = INSIDE_MOST;
+	for (; waiting < depth; waiting++) {
+		while (known && inside->frames[known - 1].sp < at.sp)
+			known--;
+		if (known && inside->frames[known - 1].sp == at.sp && inside->frames[known - 1].ip == at.ip &&
+		    waiting + known <= depth) {
+			unsigned changed = inside_changed(inside, known - 1);
+			if (!changed) {
+				inside_keep(inside, known, waiting, proof);
+				return true;
+			}
+			known = changed - 1;
+		}
+		struct rule rule = rules_get_from(table, at.ip - 1);
+		uintptr_t sp = at.sp + (uintptr_t)(intptr_t)rule.cfa;
+		inside->waiting[waiting].sp = at.sp;
+		inside->waiting[waiting].ip = at.ip;
+		if (unlikely(rule.stop)) {
+			inside_keep(inside, 0, waiting + 1, proof);
+			return true;
+		}
+		if (unlikely(rule.kind != RULE_SP || rule.ra_at != -1)) {
+			*cannot = true;
+			return false;
+		}
+		if (unlikely(!rule.inner || sp <= at.sp || sp > extent->high || sp % WORD != 0))
+			return false;
+		at = (struct registers){ .ip = word_at(below(sp)), .sp = sp };
+	}
+	*cannot = true;
+	return false;
+}
+
 /* The frame pointer is not carried along but looked for when a frame needs it, which is rare; and only what is known of
  * the stack's extent is read: walk knows the rest. */
-bool walk_within(const struct extent *extent, struct registers at, unsigned depth, struct proof *proof)
+bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof)
 {
-	const uintptr_t high = extent->high;
+	const uintptr_t high = trail->extent.high;
 	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* base/proof.h: the frame pointer at the call */
 	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
+	bool cannot = false;
 
-	for (; depth > 0; depth--) {
+	if (inside_walk(&trail->inside, &trail->extent, at, depth, proof, &cannot))
+		return true;
+	for (; cannot && depth > 0; depth--) {
 		struct rule rule = rules_get_from(table, ip - 1);
 		uintptr_t cfa = sp + (uintptr_t)(intptr_t)rule.cfa, slot;
 

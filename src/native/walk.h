@@ -19,10 +19,10 @@ struct registers {
 uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign,
 	      struct twig **kept);
 
-/* walk_within - do the frames from @at outward lie in the stop function's module up to that function? Nothing is
- * remembered. @proof (NULL: not asked for) has been begun and gets the words that say so. Return: false if they do
- * not, or if that takes more than this can follow. */
-bool walk_within(const struct extent *extent, struct registers at, unsigned depth, struct proof *proof);
+/* walk_within - do the frames from @at outward lie in the stop function's module up to that function? @trail's steps
+ * stay as they are. @proof (NULL: not asked for) has been begun and gets the words that say so. Return: false if they
+ * do not, or if that takes more than this can follow. */
+bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof);
 
 /* walk_unknown - walks that ended early, so far. */
 uint64_t walk_unknown(void);
