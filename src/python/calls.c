@@ -164,6 +164,12 @@ static void forget_dead(struct calls *calls)
 	calls->deaths = deaths;
 }
 
+/* Do all @left - 1 frames outside the step @from lie in the chunk where frames are made now? */
+static bool in_chunk(const struct calls *calls, unsigned from, unsigned left)
+{
+	return calls->now && calls->steps[from - 1].chunk == calls->now && calls->steps[from - 1].run >= left - 1;
+}
+
 /* Is the chain from step @from outward what it was? Return: the step whose link leads elsewhere, or 0. *@stale: the
  * outermost step that has gone on, or 0. As far as a report shows. */
 static unsigned verify(const struct calls *calls, unsigned from, unsigned *stale)
@@ -171,6 +177,12 @@ static unsigned verify(const struct calls *calls, unsigned from, unsigned *stale
 	unsigned until = calls->steps[from].until;
 
 	*stale = 0;
+	/* As a rule nothing but the first has gone on. */
+	if (from > until && in_chunk(calls, from, from - until) &&
+	    calls_same_chunk(&calls->links[from], calls->steps[from].frame, from - until)) {
+		*stale = layout_at(calls->steps[from].frame) != calls->links[from].at ? from : 0;
+		return 0;
+	}
 	for (unsigned i = from; i > until; i--) {
 		uintptr_t frame = calls->steps[i].frame;
 
@@ -190,9 +202,7 @@ static void settle(struct calls *calls)
 	calls->parent = count ? calls->steps[count - 1].node : TRACE_ROOT;
 	calls->shows = count - calls->steps[count].until;
 	calls->top = &calls->links[count];
-	calls->chunk = 0;
-	if (count && calls->steps[count - 1].run >= calls->shows - 1)
-		calls->chunk = calls->steps[count - 1].chunk;
+	calls->chunk = count && in_chunk(calls, count, calls->shows) ? calls->now : 0;
 }
 
 static void follow(struct calls *calls, uintptr_t frame)
@@ -241,7 +251,7 @@ uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame)
 	if (unlikely(!frame))
 		return TRACE_ROOT;
 	if (likely(calls->innermost == frame && calls->deaths == codes_deaths() && !layout.unit &&
-		   calls->top->at == layout_at(frame) && calls_outside(calls)))
+		   calls->top->at == layout_at(frame) && calls_outside(calls, layout_chunk(thread))))
 		return calls->steps[calls->count].node;
 	forget_dead(calls);
 	calls->now = layout_chunk(thread);
@@ -265,14 +275,16 @@ static struct memo_entry *learn(struct calls *calls, const struct caller *caller
 
 	if (entry->version == version && memo_about(entry, at, calls->parent, caller))
 		return entry;
+	/* The latest is where it is looked for first. */
+	if (other->version == version && memo_about(other, at, calls->parent, caller)) {
+		struct memo_entry first = *entry;
+		*entry = *other;
+		*other = first;
+		return entry;
+	}
 	if (!memo_seen(&calls->memo, at, calls->parent, caller))
 		return NULL;
-	/* The latest is where it is looked for first. */
-	struct memo_entry first = *entry;
-	*entry = *other;
-	*other = first;
-	if (entry->version == version && memo_about(entry, at, calls->parent, caller))
-		return entry;
+	*other = *entry;
 	*entry = (struct memo_entry){
 		.at = at, .parent = calls->parent, .node = node, .version = version, .proof = { caller->ip, caller->cfa },
 	};

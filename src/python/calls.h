@@ -87,14 +87,13 @@ uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame);
 uint32_t calls_leaf_find(struct calls *calls, uintptr_t thread, uintptr_t frame, const struct caller *caller,
 			 unsigned which, memo_native_fn native);
 
-/* calls_outside - is the remembered stack that of the frame that was its innermost, but for where that is at? As far
- * as a report shows. For versions whose instruction is a pointer. */
-static inline __attribute__((always_inline)) bool calls_outside(const struct calls *calls)
+/* calls_same - are the @left frames from @frame outward, which has @link, linked as they were, and all but @frame
+ * itself where they were? For versions whose instruction is a pointer. */
+static inline __attribute__((always_inline))
+bool calls_same(const struct calls_link *link, uintptr_t frame, unsigned left)
 {
 	const unsigned previous = layout.previous, instruction = layout.instruction;
-	const struct calls_link *link = calls->top;
-	uintptr_t frame = calls->innermost, outer;
-	unsigned left = calls->shows;
+	uintptr_t outer;
 
 #define SAME(outward) \
 	outer = link[1 - (outward)].outer; \
@@ -112,19 +111,18 @@ static inline __attribute__((always_inline)) bool calls_outside(const struct cal
 	return likely(layout_word(frame, previous) == link->outer);
 }
 
-/* calls_outside_chunk - the same where a frame's link and instruction are neighbours, and all frames lie in the chunk
- * of memory that the thread's frames are made in now: all can be read, still a frame or not, so there is no branch
- * for each. */
+/* calls_same_chunk - the same where a frame's link and instruction are neighbours, and all frames outside @frame lie in
+ * the chunk of memory that the thread's frames are made in now: all can be read, still a frame or not, so there is no
+ * branch for each. */
 typedef uint64_t calls_pair __attribute__((vector_size(16), may_alias));
 typedef uint64_t calls_pair_of_frame __attribute__((vector_size(16), aligned(8), may_alias));
 
-static inline __attribute__((always_inline)) bool calls_outside_chunk(const struct calls *calls)
+static inline __attribute__((always_inline))
+bool calls_same_chunk(const struct calls_link *link, uintptr_t frame, unsigned left)
 {
 	const unsigned previous = layout.previous;
-	const struct calls_link *link = calls->top;
 	uintptr_t outer = link->outer;
-	calls_pair changed = { layout_word(calls->innermost, previous) ^ outer };
-	unsigned left = calls->shows;
+	calls_pair changed = { layout_word(frame, previous) ^ outer };
 
 #define COMPARE(outward) \
 	changed |= *(const calls_pair_of_frame *)(outer + previous) ^ *(const calls_pair *)&link[-(outward)]; \
@@ -139,6 +137,14 @@ static inline __attribute__((always_inline)) bool calls_outside_chunk(const stru
 	return likely((changed[0] | changed[1]) == 0);
 }
 
+/* calls_outside - is the remembered stack that of the frame that was its innermost, but for where that is at? As far
+ * as a report shows. @chunk: as for calls_leaf. */
+static inline __attribute__((always_inline)) bool calls_outside(const struct calls *calls, uintptr_t chunk)
+{
+	return chunk && likely(calls->chunk == chunk) ? calls_same_chunk(calls->top, calls->innermost, calls->shows) :
+							calls_same(calls->top, calls->innermost, calls->shows);
+}
+
 /* calls_leaf - for an allocation in the frame @frame; the thread's frames are made in @chunk now (0: not known). 0:
  * calls_leaf_find knows. @which: memo_kind. */
 static inline __attribute__((always_inline))
@@ -151,7 +157,7 @@ uint32_t calls_leaf(struct calls *calls, uintptr_t frame, uintptr_t chunk, const
 	at = layout_word(frame, layout.instruction);
 	const struct memo_entry *entry = memo_at(&calls->memo, at, calls->parent, caller);
 	if (unlikely(entry->stamp != memo_stamp()) || !memo_about(entry, at, calls->parent, caller) ||
-	    !(chunk && likely(calls->chunk == chunk) ? calls_outside_chunk(calls) : calls_outside(calls)))
+	    !calls_outside(calls, chunk))
 		return 0;
 	return entry->leaf[which];
 }
