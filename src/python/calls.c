@@ -40,9 +40,9 @@ __attribute__((noinline)) struct calls *calls_make(void)
 	return calls_known = calls;
 }
 
-static unsigned slot_of(uint32_t parent, uint64_t at)
+static struct calls_known *known_at(struct calls *calls, uint32_t parent, uint64_t at)
 {
-	return ((uint32_t)(at >> 1) + (parent * 0x9e3779b1u >> 20)) & (CALLS_NODES - 1);
+	return &calls->nodes[(at ^ (uint64_t)parent << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - CALLS_NODES_LOG2)];
 }
 
 static uint32_t line_of(struct calls *calls, uintptr_t code, uint32_t serial, int32_t offset)
@@ -63,7 +63,7 @@ static uint32_t node_of(struct calls *calls, unsigned index, uint32_t id)
 	const struct calls_step *step = &calls->steps[index];
 	uint64_t at = calls->links[index].at;
 	uint32_t parent = step[-1].node, node, line;
-	struct calls_known *known = &calls->nodes[slot_of(parent, at)];
+	struct calls_known *known = known_at(calls, parent, at);
 
 	if (known->at == at && known->parent == parent && known->serial == step->serial)
 		return known->node;
@@ -72,24 +72,34 @@ static uint32_t node_of(struct calls *calls, unsigned index, uint32_t id)
 	line = line_of(calls, step->code, step->serial, layout_offset(step->code, at));
 	node = traces_child(parent, trace_python(id, line));
 	if (node != parent)
-		*known = (struct calls_known){ at, parent, step->serial, node };
+		*known = (struct calls_known){ at, step->code, parent, step->serial, node, calls->deaths };
 	return node;
 }
 
-/* A step for the frame, under the step before it. */
+/* A step for the frame, under the step before it. What is known of an instruction holds as long as no code object dies:
+ * then its code need not be looked up. */
 static void fill(struct calls *calls, unsigned index, uintptr_t frame)
 {
 	struct calls_step *step = &calls->steps[index];
+	uint64_t at = layout_at(frame);
 	struct code code = { 0, 0 };
 
-	calls->links[index] = (struct calls_link){ step[-1].frame, layout_at(frame) };
+	calls->links[index] = (struct calls_link){ step[-1].frame, at };
 	step->frame = frame;
 	step->chunk = layout_in_chunk(calls->now, frame) ? calls->now : 0;
 	step->serial = 0;
 	step->node = step[-1].node;
 	step->code = layout_runs(frame) ? layout_code(frame) : 0;
-	if (step->code)
-		code = codes_see(step->code, calls->text);
+	if (!step->code)
+		return;
+	const struct calls_known *known = known_at(calls, step->node, at);
+	if (likely(known->at == at && known->parent == step->node && known->code == step->code &&
+		   known->deaths == calls->deaths)) {
+		step->serial = known->serial;
+		step->node = known->node;
+		return;
+	}
+	code = codes_see(step->code, calls->text);
 	if (code.id) {
 		step->serial = code.serial;
 		step->node = node_of(calls, index, code.id);
@@ -144,13 +154,16 @@ static void push(struct calls *calls, uintptr_t frame)
 	reach(calls, calls->count);
 }
 
-/* The step of @frame, at @top or below, within @reach; 0 if there is none. */
+/* The step of @frame, at @top or below, within @reach; 0 if there is none. Frames in one chunk lie in the order of
+ * their calls. */
 static unsigned find(const struct calls *calls, uintptr_t frame, unsigned top, unsigned reach)
 {
 	unsigned least = top > reach ? top - reach : 0;
+	bool in_chunk = layout_in_chunk(calls->now, frame);
 
-	while (top > least && calls->steps[top].frame != frame)
-		top--;
+	for (; top > least && calls->steps[top].frame != frame; top--)
+		if (in_chunk && calls->steps[top].frame < frame && calls->steps[top].chunk == calls->now)
+			return 0;
 	return top > least ? top : 0;
 }
 

@@ -20,8 +20,8 @@
 #include "python/memo.h"
 
 #define CALLS_ROOM 512u    /* frames remembered; the innermost ones of deeper stacks */
-#define CALLS_NODES 1024u  /* powers of two */
-#define CALLS_LINES 1024u
+#define CALLS_NODES_LOG2 12u
+#define CALLS_LINES 1024u  /* a power of two */
 #define CALLS_NONE 1u      /* no frame has this address */
 
 /* What is compared at every allocation, and what a frame that is as it was means. */
@@ -43,7 +43,9 @@ struct calls_step {
 /* The node of an instruction under a parent. */
 struct calls_known {
 	uint64_t at;
+	uintptr_t code;
 	uint32_t parent, serial, node;
+	uint32_t deaths;         /* codes_deaths then */
 };
 
 struct calls {
@@ -65,7 +67,7 @@ struct calls {
 	/* Outermost first; [0] stands for what lies outside: frame 0 and the root as a rule. */
 	struct calls_link links[CALLS_ROOM + 1];
 	struct calls_step steps[CALLS_ROOM + 1];
-	struct calls_known nodes[CALLS_NODES];
+	struct calls_known nodes[1u << CALLS_NODES_LOG2];
 	struct { uint32_t serial; int32_t offset; uint32_t line; } lines[CALLS_LINES];
 	struct line_cursor cursors[LINES_CURSORS];
 	uintptr_t pending[CALLS_ROOM];

@@ -12,7 +12,7 @@
 #include "base/proof.h"
 #include "ledger/traces.h"
 
-#define MEMO_ENTRIES_LOG2 10u
+#define MEMO_ENTRIES_LOG2 11u
 #define MEMO_SEEN_LOG2 12u
 
 /* native/trace.h's trace_here_proven (a sibling that this floor cannot include). @proof may be NULL. */
