@@ -1,8 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pure Python loop (objects, dicts, strings, floats, calls) of some three seconds, with and without the library."""
+"""Pure Python loops of some three seconds, with and without the library: over numbers in lists, and one that makes
+objects, dicts and strings all the time.
+"""
 import paired
 
-WORK = '''
+NUMBERS = '''
+from itertools import permutations
+
+def most_flips(size):
+    """Of all permutations: how often the first elements are turned round until the first is 0."""
+    most = 0
+    for order in permutations(range(size)):
+        now, flips = list(order), 0
+        while now[0]:
+            first = now[0]
+            now[:first + 1] = now[first::-1]
+            flips += 1
+        if flips > most:
+            most = flips
+    return most
+
+def relax(size, rounds):
+    row = [float(n) for n in range(size)]
+    for _ in range(rounds):
+        for n in range(1, size - 1):
+            row[n] = (row[n - 1] + row[n] + row[n + 1]) / 3.0
+    return sum(row)
+
+most_flips(FLIPS), relax(200, 10 * ROUNDS)
+'''
+
+OBJECTS = '''
 class Body:
     def __init__(self, x, v):
         self.x, self.v = x, v
@@ -30,5 +58,7 @@ work(ROUNDS)
 '''
 
 python, library, output, pairs = paired.arguments()
-command = [python, "-c", WORK.replace("ROUNDS", "300000")]
-paired.save(output, python, {"loop": paired.measure(command, library, pairs or 11)})
+paired.save(output, python, {
+    "numbers": paired.measure([python, "-c", NUMBERS.replace("FLIPS", "9").replace("ROUNDS", "200")], library, pairs or 11),
+    "objects": paired.measure([python, "-c", OBJECTS.replace("ROUNDS", "300000")], library, pairs or 11),
+})
