@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clean.h"
@@ -171,6 +175,32 @@ static bool report_unwinder(void)
 	return row(true, "unwinder", "%s", name);
 }
 
+/* Would a child be let do what the library's does for a snapshot, with this very process? By ending it lets go. */
+static bool report_threads(void)
+{
+	int ready[2], status = 0;
+	pid_t child;
+	char byte;
+
+	if (pipe(ready) < 0 || (child = fork()) < 0)
+		return row(false, "threads", "not tried: %s", strerror(errno));
+	if (child == 0) {
+		close(ready[1]);
+		while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
+			;
+		_exit(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) < 0 ? errno : 0);
+	}
+	close(ready[0]);
+	prctl(PR_SET_PTRACER, child); /* Yama's; others do not know it */
+	close(ready[1]);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return row(true, "threads", "held still for a snapshot, as ptrace is allowed");
+	return row(false, "threads", "not held still, their registers are missing: ptrace is refused: %s",
+		WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "a filter of system calls kills for it");
+}
+
 static bool report_library(void)
 {
 	const char *reason;
@@ -218,6 +248,7 @@ int doctor_main(int argc, char **argv)
 		good = report_python(&program) && good;
 		good = report_source(&program) && good;
 		good = report_unwinder() && good;
+		good = report_threads() && good;
 	}
 	good = report_library() && good;
 	good = report_output() && good;

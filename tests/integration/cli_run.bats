@@ -23,10 +23,10 @@ is() {
 	[[ $stderr == *"${2:-}"* ]] || { echo "no '$2' in: $stderr"; return 1; }
 }
 
-# all_seen - doctor has no limit to name, but perhaps that libunwind or libdw is not here.
+# all_seen - doctor has no limit to name, but perhaps that libunwind or libdw is not here, or ptrace not allowed.
 all_seen() {
 	local limits
-	limits=$(grep -cE "^limit  (unwinder|source     forkheld was built)" <<<"$output") || true
+	limits=$(grep -cE "^limit  (unwinder|threads|source     forkheld was built)" <<<"$output") || true
 	if [ "$limits" -gt 0 ]; then is 1; else is 0; fi
 	[ "$(grep -c '^limit' <<<"$output")" -eq "$limits" ]
 }
@@ -254,6 +254,47 @@ compiled() {
 	grep -q '^ok     program    /usr/bin/true$' <<<"$output"
 	grep -q '^ok     libc       glibc 2\.' <<<"$output"
 	grep -q '^ok     allocator  the C library' <<<"$output"
+}
+
+# filtered HOW - a program that executes another where ptrace is answered by HOW.
+filtered() {
+	compiled filtered <<-C
+		#include <errno.h>
+		#include <linux/filter.h>
+		#include <linux/seccomp.h>
+		#include <stddef.h>
+		#include <sys/prctl.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			struct sock_filter code[] = {
+				BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+				BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+				BPF_STMT(BPF_RET | BPF_K, $1),
+				BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+			};
+			struct sock_fprog filter = { 4, code };
+			if (argc < 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, 2, &filter))
+				return 99;
+			execv(argv[1], argv + 1);
+			return 98;
+		}
+	C
+}
+
+@test "doctor: whether threads can be held still, tried" {
+	forkheld doctor -- true
+	if ! grep -q '^ok     threads    held still' <<<"$output"; then
+		grep -q '^limit  threads    .*ptrace is refused' <<<"$output"
+		lacks "processes must not be traced here"
+	fi
+	filtered 'SECCOMP_RET_ERRNO | EPERM'
+	output=$(./filtered "$FORKHELD_BIN" doctor -- true) && false
+	grep -q '^limit  threads    .*refused: Operation not permitted$' <<<"$output" || { echo "$output"; false; }
+	filtered 'SECCOMP_RET_KILL_PROCESS'
+	output=$(./filtered "$FORKHELD_BIN" doctor -- true) && false
+	grep -q '^limit  threads    .*kills for it$' <<<"$output" || { echo "$output"; false; }
 }
 
 @test "doctor: the version of every CPython here, without running it" {
