@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/lock.h"
+#include <errno.h>
+#include <stddef.h>
 #include "base/guard.h"
 #include "base/os.h"
 
@@ -15,21 +17,33 @@ static uint32_t *half(struct lock *lock)
 	return (uint32_t *)&lock->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-bool lock_take(struct lock *lock)
+static bool take(struct lock *lock, uint64_t patience_ns, const bool *kept)
 {
 	uint64_t self = (uintptr_t)&guard_depth, seen = 0, wanted = self;
 
 	while (!__atomic_compare_exchange_n(&lock->word, &seen, wanted, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		if ((seen & ~WAITED) == self)
 			return false;
-		if (seen & WAITED || __atomic_compare_exchange_n(&lock->word, &seen, seen | WAITED, false, __ATOMIC_RELAXED,
-								 __ATOMIC_RELAXED))
-			os_wait(half(lock), (uint32_t)(seen | WAITED), UINT64_MAX, false);
+		if ((seen & WAITED || __atomic_compare_exchange_n(&lock->word, &seen, seen | WAITED, false, __ATOMIC_RELAXED,
+								  __ATOMIC_RELAXED)) &&
+		    os_wait(half(lock), (uint32_t)(seen | WAITED), patience_ns, false) == -ETIMEDOUT &&
+		    __atomic_load_n(kept, __ATOMIC_ACQUIRE))
+			return false;
 		/* Others may wait too: whoever has waited wakes them in his turn. */
 		wanted = self | WAITED;
 		seen = 0;
 	}
 	return true;
+}
+
+bool lock_take(struct lock *lock)
+{
+	return take(lock, UINT64_MAX, NULL);
+}
+
+bool lock_take_unless(struct lock *lock, const bool *kept)
+{
+	return take(lock, LOCK_PATIENCE_NS, kept);
 }
 
 bool lock_try(struct lock *lock)

@@ -16,6 +16,10 @@ struct lock {
 /* lock_take - Return: false if this thread has it already (a signal handler or a nested call: degrade, do not
  * wait). Signal: safe in that sense. errno unchanged. */
 bool lock_take(struct lock *lock);
+/* lock_take_unless - the same, but false, too, if @kept is true when it has been waited for LOCK_PATIENCE_NS: the owner
+ * has said that he may himself be waiting for what the caller holds. */
+#define LOCK_PATIENCE_NS UINT64_C(20000000)
+bool lock_take_unless(struct lock *lock, const bool *kept);
 /* lock_try - Return: false if anyone has it; never waits. */
 bool lock_try(struct lock *lock);
 void lock_release(struct lock *lock);

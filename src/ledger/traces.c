@@ -38,7 +38,9 @@ struct slots {
 #define CLOSE 8u          /* slots there, half a cache line */
 #define CLOSE_STRIDE 2u   /* and how many of them a parent adds */
 
+/* Kept while @forking: libc takes locks of its own after the prepare handlers, and who has one of them may allocate. */
 static struct lock lock;
+static bool forking;
 /* Of the thread that forks: a fork out of a signal handler that interrupted an insertion finds the lock its own. */
 static __thread bool held __attribute__((tls_model("initial-exec")));
 
@@ -204,7 +206,7 @@ static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t pare
 {
 	uint32_t id = TRACE_ROOT;
 
-	if (lock_take(&lock)) {
+	if (lock_take_unless(&lock, &forking)) {
 		id = find(hash, parent, key);
 		if (id == TRACE_ROOT)
 			id = insert(parent, key);
@@ -247,7 +249,7 @@ static __attribute__((noinline)) uint32_t leaf_new(uint32_t id, enum trace_kind 
 
 	if (leaf != TRACE_ROOT)
 		return leaf;
-	if (lock_take(&lock)) {
+	if (lock_take_unless(&lock, &forking)) {
 		leaf = find_leaf(node->leaf, key);
 		if (leaf == TRACE_ROOT && (leaf = make(id, key, node->leaf)) != TRACE_ROOT)
 			__atomic_store_n(&node->leaf, leaf, __ATOMIC_RELEASE);
@@ -315,18 +317,22 @@ void traces_tick(void)
 void traces_prepare(void)
 {
 	held = lock_take(&lock);
+	if (held)
+		__atomic_store_n(&forking, true, __ATOMIC_RELEASE);
 }
 
 void traces_parent_process(void)
 {
-	if (held)
+	if (held) {
+		__atomic_store_n(&forking, false, __ATOMIC_RELEASE);
 		lock_release(&lock);
+	}
 	held = false;
 }
 
 void traces_child_process(void)
 {
-	held = false;
+	held = forking = false;
 	lock_reset(&lock);
 }
 

@@ -63,7 +63,7 @@ struct trail *trail_acquire(void)
 	uintptr_t self = threads_pointer();
 	struct trail *trail;
 
-	if (!lock_take(&lock))
+	if (!lock_take_unless(&lock, &held))
 		return NULL;
 	trail = find(self);
 	lock_release(&lock);
@@ -118,17 +118,20 @@ bool trail_grow(struct trail *trail)
 
 void trail_prepare(void)
 {
-	held = lock_take(&lock);
+	__atomic_store_n(&held, lock_take(&lock), __ATOMIC_RELEASE);
 }
 
 void trail_parent(void)
 {
-	if (held)
-		lock_release(&lock);
+	if (!held)
+		return;
+	__atomic_store_n(&held, false, __ATOMIC_RELEASE);
+	lock_release(&lock);
 }
 
 void trail_child(const struct trail *own)
 {
+	held = false;
 	lock_reset(&lock);
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		struct trail *next, **link = &buckets[i];

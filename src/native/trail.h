@@ -113,8 +113,8 @@ static inline void trail_met(struct trail *trail, unsigned twig)
 void trail_init(void);
 
 /* trail_acquire - the calling thread's: what it had, what a dead thread had at the same place, or new. Memory: an
- * mmap at times, and a lock that is never held across anything else. Return: NULL if there is no memory, or this
- * interrupts a call of the same thread. */
+ * mmap at times, and a lock that is held across forks alone, and waited for a while. Return: NULL if there is no
+ * memory, this interrupts a call of the same thread, or another thread is still forking. */
 struct trail *trail_acquire(void);
 
 /* trail_clear - forget all stacks. trail_clear_twigs - but for the trail.

@@ -71,6 +71,27 @@ static void test_lock(void)
 	lock_release(&lock);
 }
 
+static void *ask(void *unused)
+{
+	assert(!lock_take_unless(&lock, unused) && !lock_try(&lock));
+	return unused;
+}
+
+/* Another may be waiting for the one who asks. */
+static void test_lock_that_is_kept(void)
+{
+	bool kept = true;
+	pthread_t thread;
+
+	errno = 77;
+	assert(lock_take_unless(&lock, &kept) && !lock_take_unless(&lock, &kept) && errno == 77);
+	pthread_create(&thread, NULL, ask, &kept);
+	pthread_join(thread, NULL);
+	lock_release(&lock);
+	assert(lock_take_unless(&lock, &kept));
+	lock_release(&lock);
+}
+
 static volatile int interruptions, refusals;
 
 static void interrupt(int signal)
@@ -220,6 +241,7 @@ int main(void)
 {
 	test_arena();
 	test_lock();
+	test_lock_that_is_kept();
 	test_lock_in_handlers();
 	test_os();
 	test_utc();

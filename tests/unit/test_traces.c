@@ -259,6 +259,26 @@ static void without_memory(void)
 	CHECK(traces_child(node, trace_native(0x7000000, 2)) != node && whole());
 }
 
+static void *while_another_forks(void *node)
+{
+	CHECK(traces_child(*(uint32_t *)node, trace_native(0x8000000, 2)) == *(uint32_t *)node);
+	CHECK(traces_child(TRACE_ROOT, trace_python(3, 14)) != TRACE_ROOT);
+	return NULL;
+}
+
+/* The thread that forks may be waiting for one that allocates. */
+static void nobody_waits_for_a_fork(void)
+{
+	uint32_t node = native_path(11);
+	uint64_t lost = traces_lost();
+	pthread_t thread;
+
+	traces_prepare();
+	CHECK(pthread_create(&thread, NULL, while_another_forks, &node) == 0 && pthread_join(thread, NULL) == 0);
+	traces_parent_process();
+	CHECK(traces_lost() == lost + 1 && traces_child(node, trace_native(0x8000000, 2)) != node);
+}
+
 int main(void)
 {
 	one_node_for_one_path();
@@ -267,6 +287,7 @@ int main(void)
 	threads_agree();
 	signals_do_not_wait();
 	forks_keep_the_tree();
+	nobody_waits_for_a_fork();
 	ages_within_an_eighth();
 	a_new_epoch_has_new_leaves();
 	without_memory();
