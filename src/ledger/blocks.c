@@ -5,7 +5,6 @@
 #include "ledger/blocks_fast.h"
 #include "ledger/windows.h"
 
-#define ADDRESS_BITS BLOCKS_ADDRESS_BITS
 #define PAGE_SHIFT WINDOWS_PAGE_SHIFT
 #define PAGE_MASK (((uintptr_t)1 << PAGE_SHIFT) - 1)
 #define REGION_SHIFT BLOCKS_REGION_SHIFT

@@ -3,13 +3,13 @@
  * caller's own code. All else leads to blocks.c. */
 #ifndef LEDGER_BLOCKS_FAST_H
 #define LEDGER_BLOCKS_FAST_H
+#include "base/address.h"
 #include "base/os.h"
 #include "ledger/blocks.h"
 #include "ledger/windows.h"
 
-#define BLOCKS_ADDRESS_BITS 47u
 #define BLOCKS_REGION_SHIFT 30u  /* heap that one table of pages speaks of: 1 GiB in 2 MiB, touched where heap is */
-#define BLOCKS_REGIONS (1u << (BLOCKS_ADDRESS_BITS - BLOCKS_REGION_SHIFT))
+#define BLOCKS_REGIONS (1u << (ADDRESS_BITS - BLOCKS_REGION_SHIFT))
 #define BLOCKS_REGION_PAGES (1u << (BLOCKS_REGION_SHIFT - WINDOWS_PAGE_SHIFT))
 #define BLOCKS_GLIBC_SHIFT 5u
 
@@ -30,7 +30,7 @@ static inline uint64_t *blocks_page_at(uintptr_t address)
 {
 	struct blocks_region *region;
 
-	if (unlikely(address >> BLOCKS_ADDRESS_BITS))
+	if (unlikely(address >> ADDRESS_BITS))
 		return NULL;
 	region = __atomic_load_n(&blocks_regions[address >> BLOCKS_REGION_SHIFT], __ATOMIC_ACQUIRE);
 	return likely(region) ? &region->page[address >> WINDOWS_PAGE_SHIFT & (BLOCKS_REGION_PAGES - 1)] : NULL;

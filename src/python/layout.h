@@ -81,7 +81,7 @@ static inline uint64_t layout_at(uintptr_t frame)
 {
 	if (!layout.unit)
 		return layout_word(frame, layout.instruction);
-	/* Code objects lie at multiples of 16, in 47 bits; a function of a megabyte of code loses lines at its end. */
+	/* Code objects lie at multiples of 16, in 48 bits; a function of a megabyte of code loses lines at its end. */
 	int32_t step = *(const volatile int32_t *)(frame + layout.instruction);
 	uint32_t bounded = step < -1 || step > 0xffffe ? 0xfffff : (uint32_t)(step + 1);
 	return (uint64_t)layout_code(frame) << 16 | bounded;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/leads.h"
 
+#include "base/address.h"
 #include "ledger/blocks.h"
 #include "ledger/blocks_fast.h"
 #include "python/buffers.h"
@@ -29,7 +30,7 @@ static bool holds_object(const struct heap *heap, uintptr_t block)
 
 bool leads_word(const struct roots *roots, uintptr_t word)
 {
-	if (word < 4096 || word >> 47)
+	if (word < 4096 || word >> ADDRESS_BITS)
 		return false;
 	/* musl has blocks in the pages of modules' data, too. Else the middle of a large block, or nobody's. */
 	return blocks_page(word) ? roots_find(roots, word) && blocks_at_or_before(word, REACH) : in_heap(roots, word);

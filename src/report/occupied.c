@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/address.h"
 #include "ledger/blocks.h"
 #include "native/memory.h"
 #include "native/modules.h"
@@ -113,7 +114,7 @@ static bool holds_object(const struct heap *heap, uintptr_t address, const struc
 /* buffer_at - the buffer that begins at @address, or with @prefix shortly before it; 0 if there is none. */
 static uintptr_t buffer_at(const struct walk *walk, uintptr_t address, bool prefix)
 {
-	if (address < 4096 || address >> 47 || address % WORD)
+	if (address < 4096 || address >> ADDRESS_BITS || address % WORD)
 		return 0;
 	uintptr_t block = blocks_at_or_before(address, prefix ? PREFIX : 0);
 	uint32_t record = block ? blocks_get(block) : BLOCK_NONE;

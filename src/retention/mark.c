@@ -17,8 +17,8 @@
 
 uint32_t mark_add(struct mark *mark, uintptr_t start, size_t size, bool judged)
 {
-	if (start >> PLACES_ADDRESS_BITS || size > ((uintptr_t)1 << PLACES_ADDRESS_BITS) - start ||
-	    mark->count == MARK_OUTSIDE)
+	if (start >> ADDRESS_BITS || size > ((uintptr_t)1 << ADDRESS_BITS) - start ||
+	    size >> 32 >> MARK_SIZE_HIGH || mark->count == MARK_OUTSIDE)
 		return MARK_FREE;
 	if (mark->count == mark->room) {
 		uint32_t room = mark->room ? 2 * mark->room : 4096;
@@ -87,7 +87,7 @@ static inline bool holds(const struct mark *mark, uint32_t block, uintptr_t word
 
 static inline const struct place_region *region_of(const struct mark *mark, uintptr_t address)
 {
-	return address >> PLACES_ADDRESS_BITS ? NULL : place_region(&mark->places, address);
+	return address >> ADDRESS_BITS ? NULL : place_region(&mark->places, address);
 }
 
 /* As find_in, for any address; it may end before that. */

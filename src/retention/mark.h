@@ -27,9 +27,11 @@
 #define MARK_STACK 4096u                /* a test has fewer */
 #endif
 
+#define MARK_SIZE_HIGH (62u - ADDRESS_BITS)  /* bits of a size, above its lower 32 */
+
 /* 16 bytes: whatever is asked about a block lies in one line of the cache. */
 struct mark_block {
-	uint64_t start : PLACES_ADDRESS_BITS, judged : 1, waits : 1, size_high : 15;
+	uint64_t start : ADDRESS_BITS, judged : 1, waits : 1, size_high : MARK_SIZE_HIGH;
 	uint32_t size_low, label;
 };
 
@@ -68,7 +70,7 @@ static inline size_t mark_size(const struct mark *mark, uint32_t block)
 static inline void mark_resize(struct mark *mark, uint32_t block, size_t size)
 {
 	mark->block[block].size_low = (uint32_t)size;
-	mark->block[block].size_high = size >> 32 & 0x7fff;
+	mark->block[block].size_high = size >> 32 & ((1u << MARK_SIZE_HIGH) - 1);
 }
 
 static inline uintptr_t mark_end(const struct mark *mark, uint32_t block)
@@ -77,8 +79,8 @@ static inline uintptr_t mark_end(const struct mark *mark, uint32_t block)
 }
 
 /* mark_add - a block, above all that have been added; judged or outside. Its bit `judged` may be changed until the
- * first source is there, its label is to be read. Return: its index, or MARK_FREE: no memory, or it ends beyond 47
- * bits. Before mark_begin. Memory: 16 bytes and a bit for each block, 64 a page of heap that has blocks. */
+ * first source is there, its label is to be read. Return: its index, or MARK_FREE: no memory, or it ends beyond
+ * ADDRESS_BITS. Before mark_begin. Memory: 16 bytes and a bit for each block, 64 a page of heap that has blocks. */
 uint32_t mark_add(struct mark *mark, uintptr_t start, size_t size, bool judged);
 
 /* mark_begin - all blocks are there. @join gives the label of what two hold: associative, commutative, idempotent,

@@ -7,7 +7,7 @@
 
 #define PAGE ((uintptr_t)1 << PLACES_PAGE_SHIFT)
 #define REGION ((uintptr_t)1 << PLACES_REGION_SHIFT)
-#define REGIONS ((size_t)1 << (PLACES_ADDRESS_BITS - PLACES_REGION_SHIFT))
+#define REGIONS ((size_t)1 << (ADDRESS_BITS - PLACES_REGION_SHIFT))
 #define LINE sizeof(struct place_page)
 
 static uintptr_t next_page(uintptr_t address)

@@ -9,15 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/address.h"
 
-#define PLACES_ADDRESS_BITS 47u
 #define PLACES_PAGE_SHIFT 12u
 #define PLACES_REGION_SHIFT 26u
 #define PLACES_GRANULE_SHIFT 4u
 #define PLACES_GROUPS (1u << (PLACES_REGION_SHIFT - PLACES_PAGE_SHIFT - 6))
 #define PLACES_LOW_BITS 11u      /* of a region's number */
 #define PLACES_LOW_COUNT (1u << PLACES_LOW_BITS)
-#define PLACES_HIGH_COUNT (1u << (PLACES_ADDRESS_BITS - PLACES_REGION_SHIFT - PLACES_LOW_BITS))
+#define PLACES_HIGH_COUNT (1u << (ADDRESS_BITS - PLACES_REGION_SHIFT - PLACES_LOW_BITS))
 #define PLACES_SETTLED 128u
 
 /* Where blocks begin, a bit for each 16 bytes. */
@@ -47,7 +47,7 @@ struct places {
 };
 
 /* places_open - so that the others can be asked even if no block was added. places_add - block @block, one more than
- * the last one, lies at [@start, @start + @size), above it and below 47 bits. Return: 0 or -ENOMEM. */
+ * the last one, lies at [@start, @start + @size), above it and below ADDRESS_BITS. Return: 0 or -ENOMEM. */
 int places_open(struct places *places);
 int places_add(struct places *places, uint32_t block, uintptr_t start, size_t size);
 
@@ -57,7 +57,7 @@ void places_use(struct places *places, uintptr_t start, uintptr_t end);
 
 void places_finish(struct places *places);
 
-/* place_region - of an address below 47 bits; NULL: no block is anywhere near. place_is_block - it is no region, but
+/* place_region - of an address below ADDRESS_BITS; NULL: no block is anywhere near. place_is_block - it is no region, but
  * place_block is the block that covers it. */
 static inline struct place_region *place_region(const struct places *places, uintptr_t address)
 {

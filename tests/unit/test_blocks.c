@@ -90,6 +90,17 @@ static void a_record_is_its_blocks(void)
 	CHECK(errno == 77 && blocks_lost() == 0 && blocks_memory() > 0);
 }
 
+/* On the stack, near the end of what the kernel gives; right below that end; and beyond. */
+static void wherever_the_kernel_gives_memory(void)
+{
+	_Alignas(64) char here[64];
+	uintptr_t end = (uintptr_t)1 << ADDRESS_BITS;
+
+	CHECK(blocks_put((uintptr_t)here, 7) && blocks_take((uintptr_t)here) == 7);
+	CHECK(blocks_put(end - 32, 8) && blocks_get(end - 32) == 8 && blocks_take(end - 32) == 8);
+	CHECK(blocks_get(end) == BLOCK_NONE && blocks_at_or_before(end, 64) == 0);
+}
+
 static void windows_of_any_width(void)
 {
 	for (unsigned spacing = 16; spacing <= 512; spacing += 16) {
@@ -379,6 +390,7 @@ int main(void)
 	blocks_measure(hundred);
 	CHECK(blocks_usable(HEAP) == 100);
 	a_record_is_its_blocks();
+	wherever_the_kernel_gives_memory();
 	windows_of_any_width();
 	too_wide_windows_are_split();
 	the_short_way();
