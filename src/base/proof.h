@@ -14,10 +14,20 @@
 #define PROOF_GROUP 4u
 #define PROOF_NONE UINT32_MAX
 
-/* Words are counted from two before the caller's stack pointer: there an interposed function has stored the caller's
- * frame pointer (caller_at). */
+/* Words are counted from the caller's stack pointer, on x86-64 from two before it: there an interposed function has
+ * stored the caller's frame pointer (caller_at). */
+#ifdef __x86_64__
+#define PROOF_BEFORE 2u
+#else
+#define PROOF_BEFORE 0u
+#endif
+
 struct proof {
 	uintptr_t ip, cfa;              /* of the caller */
+#if !PROOF_BEFORE
+	uintptr_t fp;                   /* where needs_fp */
+	bool needs_fp;
+#endif
 	uint16_t at[PROOF_WORDS];       /* the innermost first */
 	uint32_t count;                 /* a multiple of PROOF_GROUP; PROOF_NONE: there is no proof */
 	uintptr_t value[PROOF_WORDS];
@@ -32,7 +42,7 @@ static inline void proof_void(void) { __atomic_fetch_add(&proof_epoch, 1, __ATOM
  * more, at @address. What does not fit makes it no proof. proof_end - that is all. */
 static inline void proof_add(struct proof *proof, uintptr_t address, uintptr_t value)
 {
-	uintptr_t at = (address - (proof->cfa - 2 * sizeof(uintptr_t))) / sizeof(uintptr_t);
+	uintptr_t at = (address - (proof->cfa - PROOF_BEFORE * sizeof(uintptr_t))) / sizeof(uintptr_t);
 
 	if (proof->count >= PROOF_WORDS || at > UINT16_MAX) {
 		proof->count = PROOF_NONE;
@@ -47,14 +57,26 @@ static inline void proof_begin(struct proof *proof, const struct caller *caller,
 	proof->ip = caller->ip;
 	proof->cfa = caller->cfa;
 	proof->count = 0;
+#if PROOF_BEFORE
 	if (needs_fp)
-		proof_add(proof, caller->cfa - 2 * sizeof(uintptr_t), caller->fp);
+		proof_add(proof, caller->cfa - PROOF_BEFORE * sizeof(uintptr_t), caller->fp);
+#else
+	proof->fp = caller->fp;
+	proof->needs_fp = needs_fp;
+#endif
 }
 
 static inline void proof_end(struct proof *proof)
 {
-	while (proof->count != PROOF_NONE && proof->count % PROOF_GROUP != 0)
+	while (proof->count != PROOF_NONE && proof->count % PROOF_GROUP != 0) {
+#if PROOF_BEFORE
 		proof_add(proof, proof->cfa - sizeof(uintptr_t), proof->ip); /* which holds anyway */
+#else
+		proof->at[proof->count] = proof->at[proof->count - 1];
+		proof->value[proof->count] = proof->value[proof->count - 1];
+		proof->count++;
+#endif
+	}
 }
 
 /* proof_holds - is the thread, calling from @caller, in the calls that @proof is of? Each word proves that the next
@@ -62,12 +84,16 @@ static inline void proof_end(struct proof *proof)
 static inline __attribute__((always_inline))
 bool proof_holds(const struct proof *proof, const struct caller *caller)
 {
-	const uintptr_t *words = (const uintptr_t *)caller->cfa - 2;
+	const uintptr_t *words = (const uintptr_t *)caller->cfa - PROOF_BEFORE;
 	const uint16_t *at = proof->at;
 	const uintptr_t *value = proof->value;
 
 	if (unlikely(proof->ip != caller->ip || proof->cfa != caller->cfa))
 		return false;
+#if !PROOF_BEFORE
+	if (proof->needs_fp && proof->fp != caller->fp)
+		return false;
+#endif
 #define HOLDS(i) likely(words[at[i]] == value[i])
 	for (unsigned left = proof->count; left >= PROOF_GROUP; left -= PROOF_GROUP) {
 		if (!(HOLDS(0) && HOLDS(1) && HOLDS(2) && HOLDS(3)))

@@ -270,7 +270,7 @@ static size_t power_of_two(size_t alignment)
 }
 
 /* The event of a new block: @frame is the wrapper's own. */
-#define BORN(block) record_put(block, __builtin_frame_address(0))
+#define BORN(block) record_put(block, CALLER_FRAME())
 
 EXPORT void *malloc(size_t size)
 {
@@ -279,7 +279,7 @@ EXPORT void *malloc(size_t size)
 	if (unlikely(freeze_mode))
 		return malloc_special(size);
 	block = real.malloc(size);
-	record_put_fast(block, __builtin_frame_address(0));
+	record_put_fast(block, CALLER_FRAME());
 	return block;
 }
 
@@ -290,7 +290,7 @@ EXPORT void *calloc(size_t count, size_t size)
 	if (unlikely(freeze_mode))
 		return calloc_special(count, size);
 	block = real.calloc(count, size);
-	record_put_fast(block, __builtin_frame_address(0));
+	record_put_fast(block, CALLER_FRAME());
 	return block;
 }
 
@@ -316,7 +316,7 @@ EXPORT void *realloc(void *block, size_t size)
 {
 	if (unlikely(freeze_mode || early_owns(block)))
 		return realloc_special(block, size);
-	return move(block, size, __builtin_frame_address(0));
+	return move(block, size, CALLER_FRAME());
 }
 
 /* Not libc's own, which comes back through the realloc above. */
@@ -330,7 +330,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 	}
 	if (unlikely(freeze_mode || early_owns(block)))
 		return realloc_special(block, bytes);
-	return move(block, bytes, __builtin_frame_address(0));
+	return move(block, bytes, CALLER_FRAME());
 }
 
 EXPORT void free(void *block)

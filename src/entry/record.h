@@ -25,7 +25,7 @@
  * caller alone. What will not be recorded, and why, goes to blocks_restrict. */
 void record_init(void);
 
-/* record_put - @block has been allocated: @frame as for caller_at (base/caller.h). @block NULL: nothing happens.
+/* record_put - @block has been allocated: @frame: CALLER_FRAME() (base/caller.h). @block NULL: nothing happens.
  * record_take - @block is about to be freed or moved. Return: what record_put_back wants.
  * Thread: any. Signal, fork: safe; also in a vfork's child, whose heap is its parent's. errno unchanged. */
 void record_put(void *block, const void *frame);

@@ -280,15 +280,15 @@ static void hook_free(void *context, void *block)
 #define HOOKS(name, way) \
 	static void *malloc_##name(void *context, size_t size) \
 	{ \
-		return malloc_by(context, size, __builtin_frame_address(0), way); \
+		return malloc_by(context, size, CALLER_FRAME(), way); \
 	} \
 	static void *calloc_##name(void *context, size_t count, size_t size) \
 	{ \
-		return calloc_by(context, count, size, __builtin_frame_address(0), way); \
+		return calloc_by(context, count, size, CALLER_FRAME(), way); \
 	} \
 	static void *realloc_##name(void *context, void *block, size_t size) \
 	{ \
-		return realloc_by(context, block, size, __builtin_frame_address(0), way); \
+		return realloc_by(context, block, size, CALLER_FRAME(), way); \
 	}
 HOOKS(direct, WAY_DIRECT)
 HOOKS(asking, WAY_ASKING)

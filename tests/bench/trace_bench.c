@@ -27,7 +27,7 @@ static uint64_t now(void)
 
 static NOINLINE uint32_t allocate(uint32_t parent)
 {
-	struct caller caller = caller_at(__builtin_frame_address(0));
+	struct caller caller = caller_at(CALLER_FRAME());
 
 	return trace_here(parent, &caller, NULL);
 }

@@ -39,7 +39,7 @@ static struct proof proof, earlier; /* of @node; of what held says whether it is
 /* As a malloc would: without a parent by either way, which must come to the same. */
 static NOINLINE void allocate(void)
 {
-	struct caller caller = caller_at(__builtin_frame_address(0));
+	struct caller caller = caller_at(CALLER_FRAME());
 	static unsigned turn;
 	struct proof mine;
 

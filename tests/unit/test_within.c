@@ -35,7 +35,7 @@ static unsigned throw(unsigned sides)
 /* As a malloc would. */
 static NOINLINE void allocate(void)
 {
-	struct caller caller = caller_at(__builtin_frame_address(0));
+	struct caller caller = caller_at(CALLER_FRAME());
 	bool foreign = throw(2);
 	struct proof proof;
 	uint32_t node = trace_here_proven(parent, &caller, &proof);
