@@ -210,13 +210,20 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token, ui
 }
 
 /* The registers that the host's functions want back are pushed right below this frame's pointer (__builtin_unwind_init
- * has all of them pushed). Further down there are words that earlier calls left in buffers of ours. */
-#define REGISTERS_KEPT (6 * sizeof(uintptr_t))
+ * has all of them pushed); on aarch64 GCC puts them above it. Further down there are words that earlier calls left in
+ * buffers of ours. */
+#if defined(__x86_64__)
+#define REGISTERS_KEPT 6u
+#elif defined(__aarch64__) && defined(__clang__)
+#define REGISTERS_KEPT 18u
+#elif defined(__aarch64__)
+#define REGISTERS_KEPT 0u
+#endif
 
 __attribute__((noinline)) int snapshot_take(enum snapshot_trigger trigger, const char *label)
 {
-#ifdef __x86_64__
-	uintptr_t host_sp = (uintptr_t)__builtin_frame_address(0) - REGISTERS_KEPT;
+#ifdef REGISTERS_KEPT
+	uintptr_t host_sp = (uintptr_t)__builtin_frame_address(0) - REGISTERS_KEPT * sizeof(uintptr_t);
 #else
 	uintptr_t host_sp = 0; /* they may be anywhere in the frame: all of the stack */
 #endif
