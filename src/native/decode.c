@@ -35,7 +35,15 @@ static struct {
 
 static csh handle;
 static enum decode_processor opened;
-static cs_insn *instruction;
+
+/* A visit may look through what its instruction calls. The passes are large for a stack; and a scan of memory must not
+ * meet the addresses in them, as it would in static data: so they are of os_map. */
+#define NESTED 2u
+static struct level {
+	cs_insn *instruction;
+	struct decode_pass *pass;
+} levels[NESTED];
+static unsigned nested;   /* in use */
 static sigjmp_buf impatient;
 
 /* Has this copy done nothing since the last time but come here? So it is where a lock is waited for. */
@@ -99,7 +107,7 @@ const char *decode_open(enum decode_processor processor)
 {
 	bool loaded, aarch64 = processor == DECODE_AARCH64;
 
-	if (instruction && opened == processor)
+	if (levels[0].instruction && opened == processor)
 		return NULL;
 	if (processor == DECODE_NONE)
 		return "handlers' code is looked at on x86-64 and aarch64 only";
@@ -115,52 +123,68 @@ const char *decode_open(enum decode_processor processor)
 	if (capstone.open(aarch64 ? DECODE_ARCH_AARCH64 : CS_ARCH_X86, aarch64 ? 0 : CS_MODE_64, &handle) != CS_ERR_OK ||
 	    capstone.option(handle, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK)
 		return "libcapstone does not know this processor";
-	instruction = capstone.allocate(handle);
 	opened = processor;
-	return instruction ? NULL : "libcapstone has no memory";
+	for (unsigned i = 0; i < NESTED; i++) {
+		levels[i].instruction = capstone.allocate(handle);
+		if (!levels[i].pass)
+			levels[i].pass = os_map(sizeof(*levels[i].pass));
+		if (!levels[i].instruction || !levels[i].pass) {
+			levels[0].instruction = NULL;
+			return "there is no memory to decode handlers' code";
+		}
+	}
+	return NULL;
 }
 
-/* One at a time: it is large for a stack. */
-static struct decode_pass *begin(uintptr_t start, size_t size,
-				 void (*visit)(void *argument, const struct reference *reference), void *argument)
+static struct level *begin(uintptr_t start, size_t size,
+			   void (*visit)(void *argument, const struct reference *reference), void *argument)
 {
-	static struct decode_pass pass;
+	struct level *level = &levels[nested];
+	struct decode_pass *pass = level->pass;
 
-	memset(pass.registers, 0, sizeof(pass.registers));
-	memset(pass.cases, 0, sizeof(pass.cases));
-	pass.start = start;
-	pass.end = start + size;
-	pass.visit = visit;
-	pass.argument = argument;
-	pass.instruction = instruction;
-	pass.target_count = 0;
-	pass.cut = false;
-	return &pass;
+	memset(pass->registers, 0, sizeof(pass->registers));
+	memset(pass->cases, 0, sizeof(pass->cases));
+	pass->start = start;
+	pass->end = start + size;
+	pass->visit = visit;
+	pass->argument = argument;
+	pass->instruction = level->instruction;
+	pass->target_count = 0;
+	pass->cut = false;
+	return level;
 }
 
 /* @thunk: up to the first jump. */
-static bool decode(uintptr_t start, size_t size, bool thunk, struct decode_pass *pass)
+static bool decode(uintptr_t start, size_t size, bool thunk, const struct level *level)
 {
 	const uint8_t *code = (const uint8_t *)start;
+	struct decode_pass *pass = level->pass;
 	uint64_t address = start;
+	bool jumps = false;
 
-	while (size && capstone.next(handle, &code, &size, &address, instruction))
-		if ((opened == DECODE_X86_64 ? decode_x86_64(pass) : decode_aarch64(pass)) && thunk)
-			return true;
-	return size == 0 && !thunk;
+	nested++;
+	while (size && !jumps && capstone.next(handle, &code, &size, &address, level->instruction))
+		jumps = (opened == DECODE_X86_64 ? decode_x86_64(pass) : decode_aarch64(pass)) && thunk;
+	nested--;
+	return thunk ? jumps : size == 0;
+}
+
+static bool can_decode(uintptr_t start, size_t size)
+{
+	return levels[0].instruction && nested < NESTED && memory_range_readable(start, size);
 }
 
 bool decode_function(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
 		     void *argument)
 {
-	return instruction && memory_range_readable(start, size < 8 ? 8 : size) &&
+	return can_decode(start, size < 8 ? 8 : size) &&
 	       decode(start, size, false, begin(start, size, visit, argument));
 }
 
 bool decode_thunk(uintptr_t start, size_t size, void (*visit)(void *argument, const struct reference *reference),
 		  void *argument)
 {
-	return instruction && memory_range_readable(start, size) &&
+	return can_decode(start, size) &&
 	       decode(start, size, true, begin(start, size, visit, argument));
 }
 
