@@ -43,4 +43,27 @@ static inline enum aarch64_lead aarch64_lead(uint32_t word, uintptr_t at, uintpt
 	return (word & 0x7c000000) == 0x14000000 ? AARCH64_JUMP : AARCH64_NOWHERE;
 }
 
+#define AARCH64_STUB 5u  /* instructions at most */
+
+/* aarch64_stub - for code of which nobody says where its functions begin: instructions from @code on, AARCH64_STUB of
+ * which can be read, that say all that the page of the first is for. They read a word of it into the same register, or
+ * are a stub of the linker's: the entry for another module's function, or the long way to one of this module. 0: what
+ * comes behind may use the page. */
+static inline unsigned aarch64_stub(const uint32_t *code)
+{
+	uint32_t page = code[0] & 31;
+	unsigned last = 3;
+
+	if ((code[0] & 0x9f000000) == 0x90000000 && (code[1] & 0xffc003ff) == (0xf9400000 | page << 5 | page))
+		return 2;
+	if ((code[0] & 0x9f00001f) != 0x90000010)                          /* adrp x16, ... */
+		return 0;
+	if ((code[1] & 0xffc003ff) == 0x91000210)                          /* add x16, x16, #... */
+		return code[2] == 0xd61f0200 ? 3 : 0;                      /* br x16 */
+	if ((code[1] & 0xffc003ff) != 0xf9400211 || (code[2] & 0xffc003ff) != 0x91000210)
+		return 0;                                                  /* ldr x17, [x16, #...]; add x16, x16, #... */
+	last += code[last] == 0xd503219f;                                  /* autia1716 */
+	return code[last] == 0xd61f0220 ? last + 1 : 0;                    /* br x17 */
+}
+
 #endif

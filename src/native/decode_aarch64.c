@@ -3,7 +3,8 @@
  * An address comes in two: the page into a register (adrp), then the rest, where it is added or as the distance of a
  * memory operand. So registers are followed: in the order of the code, with what was known at a jump where that leads
  * to. An address that is only a base for distances is nobody's: compilers reach all variables of a file from one.
- * Which operand an instruction writes, capstone says; where it does not, the first one if its name is no store's.
+ * Which operand an instruction writes, capstone says; where it does not, the first one if its name is no store's. Of
+ * a pair that is loaded it does not say the second.
  */
 #ifdef HAVE_CAPSTONE
 #include <string.h>
@@ -63,10 +64,18 @@ static bool writes_first(const cs_insn *instruction)
 	return true;
 }
 
+static bool is_pair(const cs_insn *instruction)
+{
+	return begins(instruction, "ldp") || begins(instruction, "ldnp") || begins(instruction, "ldxp") ||
+	       begins(instruction, "ldaxp");
+}
+
 static bool writes(const cs_insn *instruction, const cs_a64 *detail, unsigned operand)
 {
 	bool said = false;
 
+	if (operand < 2 && is_pair(instruction))
+		return true;
 	for (unsigned i = 0; i < detail->op_count; i++)
 		said |= detail->operands[i].access & CS_AC_WRITE;
 	if (said)
@@ -172,6 +181,12 @@ static bool makes_address(struct decode_pass *pass, const cs_a64 *detail)
 	return false;
 }
 
+/* Is what stood in the register lost? */
+static bool overwrites(const cs_insn *instruction, const cs_a64 *detail, unsigned operand)
+{
+	return (operand == 0 || is_pair(instruction)) && writes(instruction, detail, operand);
+}
+
 static void look_at_operands(struct decode_pass *pass, const cs_a64 *detail)
 {
 	const cs_insn *instruction = pass->instruction;
@@ -184,7 +199,7 @@ static void look_at_operands(struct decode_pass *pass, const cs_a64 *detail)
 			look_at_memory(pass, operand);
 		else if (operand->type == A64(OP_IMM) && begins(instruction, "ldr") && i == 1 && detail->op_count == 2)
 			decode_state(pass, REFERENCE_DATA, (uint64_t)operand->imm);
-		else if (known && known->known && known->whole && !(i == 0 && writes(instruction, detail, i)))
+		else if (known && known->known && known->whole && !overwrites(instruction, detail, i))
 			decode_state(pass, REFERENCE_ADDRESS, known->value);
 	}
 	for (unsigned i = 0; i < detail->op_count; i++) {

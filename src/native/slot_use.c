@@ -113,6 +113,18 @@ static bool states(struct use *use, uintptr_t at)
 	return use->found;
 }
 
+/* The same for aarch64, where a page alone says nothing: whatever comes behind may complete it, unless that is known
+ * from end to end. */
+static bool aarch64_states(struct use *use, uintptr_t at)
+{
+	unsigned count = 0;
+
+	if (memory_range_readable(at, AARCH64_STUB * sizeof(uint32_t)))
+		count = aarch64_stub((const uint32_t *)at);
+	use->found = false;
+	return !count || !decode_function(at, count * sizeof(uint32_t), compare, use) || use->found;
+}
+
 /* Something at @at looks like a reference. Return: where to go on. */
 static uintptr_t examine(struct use *use, uintptr_t at)
 {
@@ -122,8 +134,7 @@ static uintptr_t examine(struct use *use, uintptr_t at)
 	size_t size;
 
 	if (!rules_function(at, &image, &start, &size)) {
-		/* A page alone says nothing. */
-		if (DECODE_OWN == DECODE_AARCH64 || states(use, at))
+		if (DECODE_OWN == DECODE_AARCH64 ? aarch64_states(use, at) : states(use, at))
 			add(use, strings_intern(use->module->path));
 		return at + STEP;
 	}
@@ -179,11 +190,54 @@ static bool looks_like_reference(const struct use *use, uintptr_t at)
 	return means(use, absolute);
 }
 
+/* How the linkers begin .eh_frame_hdr: a distance from there to .eh_frame. */
+#define HEADER_VERSION 1u
+#define HEADER_RELATIVE 0x1bu
+
+/* unwind_data - .eh_frame, if it lies in [@start, @end), which can be read: its words are no code, and those of
+ * aarch64 look like some. It ends with an entry of no length. */
+static void unwind_data(const struct module *module, uintptr_t start, uintptr_t end, uintptr_t *from, uintptr_t *to)
+{
+	uintptr_t header = 0, at;
+	int32_t distance;
+	uint32_t length = 0;
+
+	*from = *to = end;
+	for (unsigned i = 0; i < module->header_count; i++)
+		if (module->headers[i].p_type == PT_GNU_EH_FRAME)
+			header = module->bias + module->headers[i].p_vaddr;
+	if (header < start || header > end - 8 || *(const uint8_t *)header != HEADER_VERSION ||
+	    ((const uint8_t *)header)[1] != HEADER_RELATIVE)
+		return;
+	memcpy(&distance, (const void *)(header + 4), sizeof(distance));
+	at = header + 4 + (uintptr_t)(intptr_t)distance;
+	if (at < start)
+		return;
+	*from = at;
+	do {
+		if (at > end || end - at < sizeof(length)) {
+			*from = end;
+			return;
+		}
+		memcpy(&length, (const void *)at, sizeof(length));
+		at += sizeof(length) + length;
+	} while (length);
+	*to = at;
+}
+
 static void search_code(struct use *use, uintptr_t start, uintptr_t end)
 {
+	uintptr_t skip = end, behind = end;
+
 	if (!memory_range_readable(start, end - start))
 		return;
+	if (DECODE_OWN == DECODE_AARCH64)
+		unwind_data(use->module, start, end, &skip, &behind);
 	for (uintptr_t at = start; at + sizeof(uint32_t) <= end;) {
+		if (at >= skip && at < behind) {
+			at = behind;
+			continue;
+		}
 		bool looks = DECODE_OWN == DECODE_AARCH64 ? aarch64_looks_like_reference(use, at)
 							  : looks_like_reference(use, at);
 

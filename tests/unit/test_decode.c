@@ -55,6 +55,32 @@ static const uint32_t code[1024] __attribute__((aligned(4096))) = {
 	[0x2d] = 0x10fffff1, /*  b4: adr x17, 0xb0 */
 	[0x2e] = 0xd61f0200, /*  b8: br x16 */
 	[0x2f] = 0xd503201f, /*  bc: nop */
+	[0x34] = 0xf0000014, /*  d0: adrp x20, 0x3000 */
+	[0x35] = 0x91004294, /*  d4: add x20, x20, #0x10 */
+	[0x36] = 0xf9400693, /*  d8: ldr x19, [x20, #8] */
+	[0x37] = 0xa8c253f3, /*  dc: ldp x19, x20, [sp], #32 */
+	[0x38] = 0xf90000f4, /*  e0: str x20, [x7] */
+	[0x39] = 0xd65f03c0, /*  e4: ret */
+	[0x3a] = 0xf0000010, /*  e8: adrp x16, 0x3000 */
+	[0x3b] = 0xf9400a11, /*  ec: ldr x17, [x16, #16] */
+	[0x3c] = 0x91004210, /*  f0: add x16, x16, #0x10 */
+	[0x3d] = 0xd61f0220, /*  f4: br x17 */
+	[0x3e] = 0xf0000010, /*  f8: adrp x16, 0x3000 */
+	[0x3f] = 0x91004210, /*  fc: add x16, x16, #0x10 */
+	[0x40] = 0xd61f0200, /* 100: br x16 */
+	[0x41] = 0xf0000010, /* 104: adrp x16, 0x3000 */
+	[0x42] = 0xf9400a11, /* 108: ldr x17, [x16, #16] */
+	[0x43] = 0x91004210, /* 10c: add x16, x16, #0x10 */
+	[0x44] = 0xd503219f, /* 110: autia1716 */
+	[0x45] = 0xd61f0220, /* 114: br x17 */
+	[0x46] = 0xf0000010, /* 118: adrp x16, 0x3000 */
+	[0x47] = 0xf9400a11, /* 11c: ldr x17, [x16, #16] */
+	[0x48] = 0xf9400e12, /* 120: ldr x18, [x16, #24] */
+	[0x49] = 0xd61f0220, /* 124: br x17 */
+	[0x4a] = 0xf0000000, /* 128: adrp x0, 0x3000 */
+	[0x4b] = 0xf9400800, /* 12c: ldr x0, [x0, #16] */
+	[0x4c] = 0xf0000000, /* 130: adrp x0, 0x3000 */
+	[0x4d] = 0xf9400801, /* 134: ldr x1, [x0, #16] */
 };
 
 static const struct expected {
@@ -81,6 +107,10 @@ static const struct expected {
 	{ 0x90, 0xb0, { { REFERENCE_ADDRESS, 0x9c, 0x3010 }, { REFERENCE_ADDRESS, 0xa0, 0x3010 },
 			{ REFERENCE_CALL, 0xa4, 0x90 }, { REFERENCE_CALL, 0xa8, 0xc8 },
 			{ REFERENCE_ADDRESS, 0xac, 0x3010 } } },
+	/* Both registers of a pair are overwritten. */
+	{ 0xd0, 0xe8, { { REFERENCE_DATA, 0xd8, 0x3018 } } },
+	/* A stub of the linker's. */
+	{ 0xe8, 0xf8, { { REFERENCE_DATA, 0xec, 0x3010 }, { REFERENCE_ADDRESS, 0xf4, 0x3010 } } },
 };
 
 /* A closure of libffi's. */
@@ -91,13 +121,19 @@ static const struct expected thunk = {
 struct checking {
 	const struct expected *expected;
 	unsigned count, wrong;
+	bool looks;   /* through other code in the middle of it */
 };
+
+static unsigned check(const struct expected *expected, bool is_thunk, bool looks);
 
 static void compare(void *checking_pointer, const struct reference *reference)
 {
 	struct checking *checking = checking_pointer;
 	uintptr_t base = (uintptr_t)code;
 	unsigned at = checking->count++;
+
+	if (checking->looks && reference->kind == REFERENCE_CALL)
+		checking->wrong += check(&cases[1], false, false);
 
 	if (at < 8 && checking->expected->references[at].kind == reference->kind &&
 	    checking->expected->references[at].at + base == reference->at && reference->at != base &&
@@ -108,9 +144,9 @@ static void compare(void *checking_pointer, const struct reference *reference)
 	checking->wrong++;
 }
 
-static unsigned check(const struct expected *expected, bool is_thunk)
+static unsigned check(const struct expected *expected, bool is_thunk, bool looks)
 {
-	struct checking checking = { expected, 0, 0 };
+	struct checking checking = { expected, 0, 0, looks };
 	uintptr_t start = (uintptr_t)code + expected->start;
 	size_t size = expected->end - expected->start;
 	bool whole = is_thunk ? decode_thunk(start, size, compare, &checking)
@@ -151,20 +187,35 @@ static unsigned check_leads(void)
 	return wrong;
 }
 
+static const struct { unsigned at, stub; } stubs[] = {
+	{ 0x00, 0 }, { 0x68, 0 }, { 0xe8, 4 }, { 0xec, 0 }, { 0xf8, 3 }, { 0x104, 5 }, { 0x118, 0 },
+	{ 0x128, 2 }, { 0x130, 0 },
+};
+
+static unsigned check_stubs(void)
+{
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < sizeof(stubs) / sizeof(stubs[0]); i++)
+		if (aarch64_stub(&code[stubs[i].at / 4]) != stubs[i].stub)
+			wrong++, printf("not ok - a stub at %x: %u\n", stubs[i].at, aarch64_stub(&code[stubs[i].at / 4]));
+	return wrong;
+}
+
 int main(void)
 {
 	const char *problem = decode_open(DECODE_AARCH64);
-	unsigned wrong = check_leads();
+	unsigned wrong = check_leads() + check_stubs();
 
 	if (problem && !wrong) {
 		printf("skipped: %s\n", problem);
 		return 77;
 	}
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		wrong += check(&cases[i], false);
-	wrong += check(&thunk, true);
+		wrong += check(&cases[i], false, false) + check(&cases[i], false, true);
+	wrong += check(&thunk, true, false);
 	/* The other processor's at any time. */
-	if (decode_open(DECODE_X86_64) || decode_open(DECODE_AARCH64) || check(&cases[0], false))
+	if (decode_open(DECODE_X86_64) || decode_open(DECODE_AARCH64) || check(&cases[0], false, false))
 		wrong++;
 	if (!wrong)
 		printf("ok\n");
