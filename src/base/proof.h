@@ -52,18 +52,27 @@ static inline void proof_add(struct proof *proof, uintptr_t address, uintptr_t v
 	proof->value[proof->count++] = value;
 }
 
+/* proof_add_fp - the caller's frame pointer, as it was at the call. */
+static inline void proof_add_fp(struct proof *proof, uintptr_t fp)
+{
+#if PROOF_BEFORE
+	proof_add(proof, proof->cfa - PROOF_BEFORE * sizeof(uintptr_t), fp);
+#else
+	proof->fp = fp;
+	proof->needs_fp = true;
+#endif
+}
+
 static inline void proof_begin(struct proof *proof, const struct caller *caller, bool needs_fp)
 {
 	proof->ip = caller->ip;
 	proof->cfa = caller->cfa;
 	proof->count = 0;
-#if PROOF_BEFORE
-	if (needs_fp)
-		proof_add(proof, caller->cfa - PROOF_BEFORE * sizeof(uintptr_t), caller->fp);
-#else
-	proof->fp = caller->fp;
-	proof->needs_fp = needs_fp;
+#if !PROOF_BEFORE
+	proof->needs_fp = false;
 #endif
+	if (needs_fp)
+		proof_add_fp(proof, caller->fp);
 }
 
 static inline void proof_end(struct proof *proof)

@@ -381,7 +381,7 @@ static inline bool inside_walk(struct inside *inside, const struct extent *exten
 bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof)
 {
 	const uintptr_t high = trail->extent.high;
-	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* base/proof.h: the frame pointer at the call */
+	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* stands for the frame pointer at the call */
 	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
 	bool cannot = false;
 
@@ -398,7 +398,9 @@ bool walk_within(struct trail *trail, struct registers at, unsigned depth, struc
 				return false;
 			uintptr_t fp = saved == at.sp - 2 * WORD ? at.fp : word_at(saved);
 			cfa = fp + (uintptr_t)(intptr_t)rule.cfa;
-			if (proof)
+			if (proof && saved == at.sp - 2 * WORD)
+				proof_add_fp(proof, fp);
+			else if (proof)
 				proof_add(proof, saved, fp);
 		}
 		slot = ra_slot(rule, cfa);
