@@ -22,7 +22,7 @@ static inline struct caller caller_at(const void *frame)
 	return (struct caller){ .ip = words[1], .cfa = (uintptr_t)(words + 2), .fp = words[0] };
 }
 #else
-/* aarch64: the frame record lies at the bottom of the callee's frame, so it does not tell the caller's stack pointer. */
+/* aarch64: the frame record lies at the bottom of the frame, so it does not tell the caller's stack pointer. */
 #define CALLER_FRAME() ((const void *)&(const struct caller){ \
 	.ip = (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)), \
 	.cfa = (uintptr_t)__builtin_dwarf_cfa(), .fp = *(const uintptr_t *)__builtin_frame_address(0) })

@@ -57,7 +57,7 @@ void places_use(struct places *places, uintptr_t start, uintptr_t end);
 
 void places_finish(struct places *places);
 
-/* place_region - of an address below ADDRESS_BITS; NULL: no block is anywhere near. place_is_block - it is no region, but
+/* place_region - of an address below ADDRESS_BITS; NULL: no block is near. place_is_block - it is no region, but
  * place_block is the block that covers it. */
 static inline struct place_region *place_region(const struct places *places, uintptr_t address)
 {
