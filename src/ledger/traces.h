@@ -37,7 +37,8 @@ static inline enum trace_tag trace_tag(uint64_t key) { return (enum trace_tag)(k
 
 /* traces_child - the node for @key under @parent, made on first sight. A call that interrupts another in the same
  * thread, meets a fork of another's that takes long, or finds no memory, gets @parent back (counted: traces_lost).
- * Thread: any; a known node is found without a lock. Signal: safe in that sense. Fork: safe (traces_child_process). errno unchanged. */
+ * Thread: any; a known node is found without a lock. Signal: safe in that sense. Fork: safe (traces_child_process).
+ * errno unchanged. */
 uint32_t traces_child(uint32_t parent, uint64_t key);
 
 /* traces_leaf - the leaf of @kind under @node in the current epoch. */
