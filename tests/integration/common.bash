@@ -199,6 +199,26 @@ needs_same_libc() {
 	same_libc "$1" || skip_because "musl: $1 is of another libc here"
 }
 
+# root_report - of several, that of the process which forked the others.
+root_report() {
+	local file
+	for file in $(reports); do
+		if [ "$(jq .process.fork_generation "$file")" = 0 ]; then
+			echo "$file"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# nothing_found - no report here has a finding that is an error.
+nothing_found() {
+	local each
+	while read -r each; do
+		assert_json '[.findings[] | select(.level == "error")] == []' "$each"
+	done < <(reports)
+}
+
 # skip_because REASON - this machine cannot show it.
 skip_because() {
 	skip "$1"

@@ -155,18 +155,6 @@ modules='def file_of($id): first(.modules[] | select(.id == $id)).path | sub(".*
 	assert_json '(.registrations | length) == 2 and .findings == []' "$(root_report)"
 }
 
-# root_report - of several, that of the process which forked the others.
-root_report() {
-	local file
-	for file in $(reports); do
-		if [ "$(jq .process.fork_generation "$file")" = 0 ]; then
-			echo "$file"
-			return 0
-		fi
-	done
-	return 1
-}
-
 @test "50 threads that allocate, register and fork at once: all come through, every registration is there" {
 	local turn crashes=0
 	for turn in 1 2 3; do

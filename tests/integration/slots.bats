@@ -292,15 +292,13 @@ thunks() {
 
 @test "stock programs with handlers: nothing to find" {
 	local tried=0
+	# What is here; the suite stock installs them and uses them for real.
 	stock() {
 		same_libc "$1" || return 0
 		tried=$((tried + 1))
 		drop_reports
 		preloaded FORKHELD_OPTIONS=report=always "$@" >out 2>&1 </dev/null || { cat out; return 1; }
-		local each
-		while read -r each; do
-			assert_json '[.findings[] | select(.level == "error")] == []' "$each"
-		done < <(reports)
+		nothing_found
 	}
 	stock gnutls-cli --list
 	stock p11-kit list-modules
