@@ -225,6 +225,8 @@ static bool report_output(void)
 		row(false, "output", "the pattern '%s' %s", given, wrong);
 	else if ((error = pattern_writable(&pattern)) < 0)
 		row(false, "output", "no report can be written to %s: %s", pattern.directory, strerror(-error));
+	else if (pattern_is_tight(&pattern))
+		row(false, "output", "less than %u KiB are free in %s", PATTERN_ROOM_KIB, pattern.directory);
 	else
 		good = row(true, "output", "%s", pattern.text);
 	pattern_finish(&pattern);

@@ -50,8 +50,11 @@ static bool only_findings(const char *options)
 	return options && strstr(options, "report=findings");
 }
 
-static void put_no_report(FILE *out, const struct program *program, const char *options, int status)
+static void put_no_report(FILE *out, const struct pattern *pattern, const struct program *program, const char *options,
+			  int status)
 {
+	char line[1024];
+
 	fputs("forkheld: no report was written: ", out);
 	if (program_obstacle(program))
 		fputs("none was possible\n", out);
@@ -60,6 +63,9 @@ static void put_no_report(FILE *out, const struct program *program, const char *
 			strsignal(WTERMSIG(status)));
 	else if (only_findings(options))
 		fputs("there are no findings (report=findings)\n", out);
+	else if (pattern_is_tight(pattern))
+		fprintf(out, "less than %u KiB are free in %s\n", PATTERN_ROOM_KIB,
+			clean_line(line, sizeof(line), pattern->directory));
 	else
 		fputs("the reason is not known; forkheld doctor may tell\n", out);
 }
@@ -150,7 +156,7 @@ void outcome_print(FILE *out, const struct pattern *pattern, const struct progra
 		outcome.reports[i] = report_load(outcome.files[i]);
 	own_first(&outcome, pid);
 	if (outcome.count == 0)
-		put_no_report(out, program, options, status);
+		put_no_report(out, pattern, program, options, status);
 	else
 		put_reports(out, &outcome, options);
 	for (size_t i = 0; i < outcome.read; i++)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "pool.h"
@@ -104,6 +105,15 @@ int pattern_writable(const struct pattern *pattern)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+bool pattern_is_tight(const struct pattern *pattern)
+{
+	struct statvfs system;
+
+	if (!pattern->directory || statvfs(pattern->directory, &system) < 0 || system.f_blocks == 0)
+		return false;
+	return (geteuid() == 0 ? system.f_bfree : system.f_bavail) < PATTERN_ROOM_KIB * 1024 / system.f_frsize;
 }
 
 static bool digits_to_end(const char *text)

@@ -22,6 +22,10 @@ void pattern_finish(struct pattern *pattern);
 /* pattern_writable - can a file be made in the directory? Leaves nothing behind. Return: 0 or a negative errno. */
 int pattern_writable(const struct pattern *pattern);
 
+/* pattern_is_tight - has the directory's file system less room left for this user than many a report takes? */
+#define PATTERN_ROOM_KIB 64u
+bool pattern_is_tight(const struct pattern *pattern);
+
 /* pattern_matches - is @file a name that the pattern gives (with .1, .2, ... behind it)? */
 bool pattern_matches(const char *name, const char *file);
 

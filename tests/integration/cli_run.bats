@@ -206,6 +206,18 @@ compiled() {
 	is 0 "no report was written: there are no findings (report=findings)"
 }
 
+@test "a full disk: run says so afterwards, doctor before" {
+	[ "$(id -u)" -eq 0 ] && command -v unshare >/dev/null || skip_because "needs root and unshare"
+	unshare -m true || skip_because "no namespaces here"
+	mkdir disk
+	unshare -m sh -c 'mount -t tmpfs -o size=128k none disk && cd disk && head -c 128k /dev/zero >all; "$0" run -- true
+		echo $?; "$0" doctor -- true; rm all; "$0" run -- true; "$0" doctor -- true' "$FORKHELD_BIN" >said 2>&1
+	grep -qx "forkheld: no report was written: less than 64 KiB are free in .*/disk" said || { cat said; false; }
+	grep -qx 0 said
+	[ "$(grep '  output  ' said | cut -c 1-5)" = $'limit\nok   ' ] || { cat said; false; }
+	grep -q '^forkheld: no findings in' said
+}
+
 @test "reports that were there before are not counted as new" {
 	cp sample.json forkheld.1.json
 	cp sample.json forkheld.22.json.3
