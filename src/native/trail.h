@@ -72,7 +72,7 @@ _Static_assert(sizeof(struct twig) == 64, "a cache line");
 #define INSIDE_MOST 64u
 struct inside {
 	unsigned count;
-	struct { uintptr_t sp, ip; } frames[INSIDE_MOST], waiting[INSIDE_MOST];
+	struct inner { uintptr_t sp, ip; } frames[INSIDE_MOST], waiting[INSIDE_MOST];
 };
 
 struct trail {

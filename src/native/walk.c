@@ -307,92 +307,63 @@ static unsigned advance(struct trail *trail, struct registers *at, struct rule r
 	return at->ip == 0 ? RULE_END : rule.kind;
 }
 
-/* Where a frame's return address stands that is followed by stack pointers alone. */
+/* Where the return address stands of a frame of struct inside. */
 static uintptr_t below(uintptr_t sp)
 {
 	return sp - WORD;
 }
 
-/* inside_changed - of @inside's frames before @count, the innermost that is not there any more, counted from 1; 0: all
- * are. Each proves the next. */
-static unsigned inside_changed(const struct inside *inside, unsigned count)
+/* inside_met - is the frame at @sp one of the first *@known of @inside, and are all outside it there as well? Each
+ * proves the next. Those that do not count any more are taken off *@known. */
+static inline bool inside_met(const struct inside *inside, uintptr_t sp, uintptr_t ip, unsigned *known)
 {
-	while (count > 0 && likely(word_at(below(inside->frames[count - 1].sp)) == inside->frames[count - 1].ip))
-		count--;
-	return count;
+	unsigned there;
+
+	while (*known && inside->frames[*known - 1].sp < sp)
+		--*known;
+	if (!*known || inside->frames[*known - 1].sp != sp || inside->frames[*known - 1].ip != ip)
+		return false;
+	there = *known - 1;
+	while (there > 0 && likely(word_at(below(inside->frames[there - 1].sp)) == inside->frames[there - 1].ip))
+		there--;
+	if (there == 0)
+		return true;
+	*known = there - 1;
+	return false;
 }
 
-/* inside_keep - @waiting frames, innermost first, go on the first @joined. */
-static void inside_keep(struct inside *inside, unsigned joined, unsigned waiting, struct proof *proof)
+/* inside_keep - @waiting frames, innermost first, go on the first @known. */
+static void inside_keep(struct inside *inside, unsigned known, unsigned waiting)
 {
-	inside->count = joined + waiting;
+	inside->count = known + waiting;
 	for (unsigned i = 0; i < waiting; i++)
 		inside->frames[inside->count - 1 - i] = inside->waiting[i];
-	if (proof && inside->count > PROOF_WORDS + 1)
-		proof->count = PROOF_NONE;
-	for (unsigned i = inside->count - 1; proof && i > 0 && proof->count != PROOF_NONE; i--)
-		proof_add(proof, below(inside->frames[i - 1].sp), inside->frames[i - 1].ip);
-}
-
-/* inside_walk - walk_within by stack pointers alone, until the stack followed last is met. *@cannot: that does not
- * lead to the end. */
-static inline bool inside_walk(struct inside *inside, const struct extent *extent, struct registers at, unsigned depth,
-			       struct proof *proof, bool *cannot)
-{
-	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
-	unsigned known = inside->count && inside->frames[0].sp <= extent->high ? inside->count : 0, waiting = 0;
-
-	if (depth > INSIDE_MOST)
-		depth = INSIDE_MOST;
-	for (; waiting < depth; waiting++) {
-		while (known && inside->frames[known - 1].sp < at.sp)
-			known--;
-		if (known && inside->frames[known - 1].sp == at.sp && inside->frames[known - 1].ip == at.ip &&
-		    waiting + known <= depth) {
-			unsigned changed = inside_changed(inside, known - 1);
-			if (!changed) {
-				inside_keep(inside, known, waiting, proof);
-				return true;
-			}
-			known = changed - 1;
-		}
-		struct rule rule = rules_get_from(table, at.ip - 1);
-		uintptr_t sp = at.sp + (uintptr_t)(intptr_t)rule.cfa;
-		inside->waiting[waiting].sp = at.sp;
-		inside->waiting[waiting].ip = at.ip;
-		if (unlikely(rule.stop)) {
-			inside_keep(inside, 0, waiting + 1, proof);
-			return true;
-		}
-		if (unlikely(rule.kind != RULE_SP || rule.ra_at != -1)) {
-			*cannot = true;
-			return false;
-		}
-		if (unlikely(!rule.inner || sp <= at.sp || sp > extent->high || sp % WORD != 0))
-			return false;
-		at = (struct registers){ .ip = word_at(below(sp)), .sp = sp };
-	}
-	*cannot = true;
-	return false;
 }
 
 /* The frame pointer is not carried along but looked for when a frame needs it, which is rare; and only what is known of
  * the stack's extent is read: walk knows the rest. */
 bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof)
 {
-	const uintptr_t high = trail->extent.high;
-	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* stands for the frame pointer at the call */
 	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
-	bool cannot = false;
+	const uintptr_t high = trail->extent.high;
+	struct inside *inside = &trail->inside;
+	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* stands for the frame pointer at the call */
+	unsigned known = inside->count && inside->frames[0].sp <= high ? inside->count : 0, waiting = 0;
+	bool keeps = true;
 
-	if (inside_walk(&trail->inside, &trail->extent, at, depth, proof, &cannot))
-		return true;
-	for (; cannot && depth > 0; depth--) {
+	for (; !(inside_met(inside, sp, ip, &known) && waiting + known <= depth); waiting++) {
 		struct rule rule = rules_get_from(table, ip - 1);
 		uintptr_t cfa = sp + (uintptr_t)(intptr_t)rule.cfa, slot;
 
-		if (unlikely(rule.stop))
-			return true;
+		if (unlikely(waiting == depth))
+			return false;
+		if (likely(waiting < INSIDE_MOST))
+			inside->waiting[waiting] = (struct inner){ sp, ip };
+		if (unlikely(rule.stop)) {
+			known = 0;
+			waiting++;
+			break;
+		}
 		if (unlikely(rule.kind != RULE_SP)) {
 			if (rule.kind != RULE_FP || !saved)
 				return false;
@@ -402,10 +373,12 @@ bool walk_within(struct trail *trail, struct registers at, unsigned depth, struc
 				proof_add_fp(proof, fp);
 			else if (proof)
 				proof_add(proof, saved, fp);
+			keeps = false;
 		}
 		slot = ra_slot(rule, cfa);
 		if (unlikely(!rule.inner || slot < sp || slot >= high || slot >= cfa || slot % WORD != 0))
 			return false;
+		keeps &= slot == below(cfa);
 		ip = ADDRESS(word_at(slot));
 		if (proof)
 			proof_add(proof, slot, word_at(slot));
@@ -416,7 +389,11 @@ bool walk_within(struct trail *trail, struct registers at, unsigned depth, struc
 		}
 		sp = cfa;
 	}
-	return false;
+	for (unsigned i = known; proof && i > 1 && proof->count != PROOF_NONE; i--)
+		proof_add(proof, below(inside->frames[i - 2].sp), inside->frames[i - 2].ip);
+	if (likely(keeps && known + waiting <= INSIDE_MOST))
+		inside_keep(inside, known, waiting);
+	return true;
 }
 
 uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign,

@@ -62,7 +62,17 @@ static NOINLINE void way_right(void)
 
 static NOINLINE void way_grown(void)
 {
-	volatile char *room = __builtin_alloca(32 + throw(2) * 64);
+	volatile char *room = __builtin_alloca(32 + throw(16) * 16);
+
+	room[0] = 1;
+	ways();
+	room[1] = 1;
+}
+
+/* In a frame so large old ones stay as they were. */
+static NOINLINE void way_wide(void)
+{
+	volatile char room[256];
 
 	room[0] = 1;
 	ways();
@@ -79,7 +89,7 @@ static int way_libc(const void *a, const void *b)
  * what is counted. */
 static NOINLINE void ways(void)
 {
-	void (*const own[])(void) = { way_left, way_right, way_grown };
+	void (*const own[])(void) = { way_left, way_right, way_grown, way_wide };
 	int numbers[2] = { 1, 1 };
 
 	if (levels == 0 || throw(4) == 0)
@@ -88,9 +98,9 @@ static NOINLINE void ways(void)
 		return;
 	levels--;
 	for (volatile unsigned left = throw(4); left > 0; left--) {
-		unsigned way = throw(8);
+		unsigned way = throw(9);
 
-		if (way == 0) {
+		if (way == 8) {
 			size_t one = 1;
 
 			libc_frames++;
@@ -100,7 +110,7 @@ static NOINLINE void ways(void)
 				lfind(numbers, numbers, &one, sizeof(numbers[0]), way_libc);
 			libc_frames--;
 		} else {
-			own[way < 4 ? 0 : way < 7 ? 1 : 2]();
+			own[way % 4]();
 		}
 	}
 	levels++;
