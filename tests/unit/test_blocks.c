@@ -6,19 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "check.h"
 #include "base/os.h"
 #include "ledger/blocks_fast.h"
 #include "ledger/blocks_pooled.h"
 #include "ledger/claim.h"
 #include "ledger/traces.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
 
 #define HEAP ((uintptr_t)0x555500000000)
 #define PAGE ((uintptr_t)4096)

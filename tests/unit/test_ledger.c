@@ -6,20 +6,13 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "check.h"
 #include "base/os.h"
 #include "ledger/forks.h"
 #include "ledger/registrations.h"
 #include "ledger/stacks.h"
 #include "ledger/strings.h"
 #include "ledger/times.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
 
 #define MANY 1000000u
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "check.h"
 #include "ledger/stacks.h"
 #include "native/elf.h"
 #include "native/guarded.h"
@@ -20,14 +21,6 @@
 #include "native/symtab.h"
 #include "native/threads.h"
 #include "native/unwind.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
 
 static const char *plugin, *plugin_with_hole;
 

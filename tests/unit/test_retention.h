@@ -6,15 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "check.h"
 #include "retention/graph.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
 
 /* graph_of - build and reverse the graph of @nodes nodes whose edges @text lists: "0>1 0>2 2>2". Digits and spaces. */
 static inline void graph_of(struct graph *graph, uint32_t nodes, const char *text)

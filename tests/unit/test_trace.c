@@ -15,22 +15,14 @@
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include "check.h"
+#include "frames.h"
 #include "ledger/traces.h"
 #include "native/modules.h"
 #include "native/parts.h"
 #include "native/rules.h"
 #include "native/trace.h"
 #include "native/trace_fast.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
-#define NOINLINE __attribute__((noinline, noclone, optimize("omit-frame-pointer")))
-#define STAY __asm__ volatile("" : : : "memory")
 
 static uint32_t parent, node;
 static bool foreign, held;

@@ -6,19 +6,11 @@
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "check.h"
+#include "frames.h"
 #include "ledger/traces.h"
 #include "native/modules.h"
 #include "native/trace.h"
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-			exit(1); \
-		} \
-	} while (0)
-#define NOINLINE __attribute__((noinline, noclone, optimize("omit-frame-pointer")))
-#define STAY __asm__ volatile("" : : : "memory")
 
 static unsigned levels, libc_frames, proofs;
 static uint32_t parent;
@@ -72,11 +64,10 @@ static NOINLINE void way_grown(void)
 /* In a frame so large old ones stay as they were. */
 static NOINLINE void way_wide(void)
 {
-	volatile char room[256];
+	char room[256];
 
-	room[0] = 1;
 	ways();
-	room[1] = 1;
+	__asm__ volatile("" : : "r"(room) : "memory");
 }
 
 static int way_libc(const void *a, const void *b)
