@@ -211,12 +211,10 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token, ui
 
 /* The registers that the host's functions want back are pushed right below this frame's pointer (__builtin_unwind_init
  * has all of them pushed); on aarch64 GCC puts them above it. Further down there are words that earlier calls left in
- * buffers of ours. */
+ * buffers of ours. Of other compilers it is not known. */
 #if defined(__x86_64__)
 #define REGISTERS_KEPT 6u
-#elif defined(__aarch64__) && defined(__clang__)
-#define REGISTERS_KEPT 18u
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(__clang__)
 #define REGISTERS_KEPT 0u
 #endif
 
