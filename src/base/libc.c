@@ -6,6 +6,10 @@
 #include <gnu/libc-version.h>
 #include <stdlib.h>
 
+void libc_learn(void)
+{
+}
+
 const char *libc_version(void)
 {
 	return gnu_get_libc_version();
@@ -80,12 +84,17 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 	return found;
 }
 
+static struct search learnt;
+
+void libc_learn(void)
+{
+	if (!learnt.count)
+		dl_iterate_phdr(visit, &learnt);
+}
+
 const char *libc_version(void)
 {
-	struct search search = { NULL, 0 };
-
-	dl_iterate_phdr(visit, &search);
-	return search.count == 1 ? search.version : NULL;
+	return learnt.count == 1 ? learnt.version : NULL;
 }
 
 bool libc_bears_marks(void)

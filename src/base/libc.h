@@ -23,8 +23,12 @@ enum {
 };
 #endif
 
-/* libc_version - "2.36"; NULL if it cannot be had. musl has no call for it: its image is searched, which takes a
- * millisecond, for the one string that looks like a version. Thread: one. For the frozen copy. */
+/* libc_learn - what libc_version says. musl has no call for it: its image is searched, which takes a millisecond, for
+ * the one string that looks like a version, and the loader's lock is taken, which nobody may wait for in the frozen
+ * copy: so before that. Thread: one. */
+void libc_learn(void);
+
+/* libc_version - "2.36"; NULL if it cannot be had. For the frozen copy. */
 const char *libc_version(void);
 
 /* libc_bears_marks - up to 2.35 glibc aborts in a fork whose handlers unload a library, when others stand behind the

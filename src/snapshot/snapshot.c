@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
+#include "base/libc.h"
 #include "base/lock.h"
 #include "base/options.h"
 #include "base/os.h"
@@ -201,6 +202,7 @@ static int take(enum snapshot_trigger trigger, const char *label, int *token, ui
 	if (result < 0)
 		return result;
 	modules_refresh();
+	libc_learn();
 	seen_prepare();
 	result = make(&request, trigger != TRIGGER_API, token);
 	/* An exec that fails goes on; so the final report of this image is still to come. */
