@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "python/buffers.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 /* PyListObject, PySetObject, PyDictObject: words of 8 bytes. */
 #define LIST_ITEMS 3
 #define SET_TABLE 5
 #define DICT_KEYS 4
 #define DICT_VALUES 5
+
+/* PyBytesObject, PyLongObject: the first word behind the head says how long it is, in bytes, and in digits: since 3.12
+ * above three other bits. Allocators give up to 15 bytes more than they are asked for. */
+#define BYTES_LENGTH 2
+#define BYTES_TEXT 4
+#define LONG_LENGTH 2
+#define LONG_DIGITS 3
+#define LONG_DIGIT 4          /* bytes */
+#define LONG_LENGTH_SHIFT 3
+#define LONG_LENGTH_SHIFT_SINCE 0x030c
+#define WORD sizeof(uintptr_t)
+#define SLACK 16
 
 /* Before an object: two words for the collector, and before those (3.11+) two that may lead to its attributes. */
 #define TYPE_MANAGED_DICT (1ul << 4)
@@ -58,6 +70,30 @@ unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES]
 uintptr_t buffers_least_end(const pyobject *object)
 {
 	return (uintptr_t)object + (uintptr_t)object->type->basic_size;
+}
+
+static bool fits(size_t length, size_t size)
+{
+	return length <= size && size - length < SLACK;
+}
+
+size_t buffers_pointers(uintptr_t block, size_t size)
+{
+	const uintptr_t *words = (const uintptr_t *)block;
+	const pytype *type = size >= BYTES_TEXT * WORD ? ((const pyobject *)block)->type : NULL;
+	uintptr_t length;
+
+	if (type && type == py.PyBytes_Type) {
+		length = words[BYTES_LENGTH];
+		if (length < size && fits(BYTES_TEXT * WORD + length + 1, size))
+			return BYTES_TEXT * WORD + length;
+	} else if (type && type == py.PyLong_Type) {
+		length = py.version >= LONG_LENGTH_SHIFT_SINCE ? words[LONG_LENGTH] >> LONG_LENGTH_SHIFT :
+								 (uintptr_t)llabs(((const intptr_t *)words)[LONG_LENGTH]);
+		if (length < size && fits(LONG_DIGITS * WORD + LONG_DIGIT * (length ? length : 1), size))
+			return LONG_DIGITS * WORD;
+	}
+	return size;
 }
 
 uintptr_t buffers_end(const pyobject *object)

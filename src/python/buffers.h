@@ -4,6 +4,7 @@
 #ifndef PYTHON_BUFFERS_H
 #define PYTHON_BUFFERS_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "python/capi.h"
@@ -21,5 +22,10 @@ unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES]
  * type knows of: for an object without a record, one from before records were made, or nobody's heap. */
 uintptr_t buffers_end(const pyobject *object);
 uintptr_t buffers_least_end(const pyobject *object);
+
+/* buffers_pointers - how many of the @size bytes of CPython's block at @block may hold pointers: of an int its head
+ * alone, of a bytes object nothing behind its last whole word. Many of both the graph does not show, and where the heap
+ * lies low, what four bytes of them and the padding say looks like its addresses. */
+size_t buffers_pointers(uintptr_t block, size_t size);
 
 #endif

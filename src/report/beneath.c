@@ -68,6 +68,15 @@ static void trim(struct mark *mark, uint32_t index, const pyobject *object)
 		mark_resize(mark, index, end - mark->block[index].start);
 }
 
+/* Text and digits are nobody's, in the graph or not. */
+static void trim_buffers(struct search *search)
+{
+	struct mark *mark = &search->gathered.mark;
+	for (uint32_t i = 0; i < mark->count; i++)
+		if (search->role[i] == ROLE_BUFFER)
+			mark_resize(mark, i, buffers_pointers(mark->block[i].start, mark_size(mark, i)));
+}
+
 /* Which block is whose. Whatever CPython's own containers lead to is in the graph. */
 static void assign(struct search *search)
 {
@@ -176,6 +185,7 @@ static int look(struct beneath *beneath, struct search *search)
 	search->role = search->gathered.kind;
 	if (result < 0 || mark_begin(&search->gathered.mark, join, search) < 0)
 		return -ENOMEM;
+	trim_buffers(search);
 	assign(search);
 	if (!follow_sources(search)) {
 		beneath->shares = calloc(1, sizeof *beneath->shares);

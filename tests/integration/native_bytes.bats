@@ -15,8 +15,20 @@ beneath() {
 		while read -r case said freed; do
 			echo "$python $case $said of $freed"
 			[ "$said" -le "$freed" ] || wrong=1
-			[ "$case" != shared ] || [ "$said" -eq 0 ] || wrong=1
+			case $case in shared | word) [ "$said" -eq 0 ] || wrong=1 ;; esac
 		done < <(beneath "$python")
+		drop_reports
+	done
+	[ $wrong -eq 0 ]
+}
+
+@test "bytes and ints hold no pointer but in whole words of bytes" {
+	local python case said freed wrong=0
+	for python in $(pythons); do
+		while read -r case said freed; do
+			echo "$python $case $said of $freed"
+			[ "$said" -eq "$freed" ] && [ "$said" -ge 5000 ] || wrong=1
+		done < <(beneath "$python" text)
 		drop_reports
 	done
 	[ $wrong -eq 0 ]
