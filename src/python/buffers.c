@@ -9,17 +9,26 @@
 #define DICT_KEYS 4
 #define DICT_VALUES 5
 
-/* PyBytesObject, PyLongObject: the first word behind the head says how long it is, in bytes, and in digits: since 3.12
- * above three other bits. Allocators give up to 15 bytes more than they are asked for. */
-#define BYTES_LENGTH 2
+/* PyBytesObject, PyCodeObject, PyLongObject, PyASCIIObject: the first word behind the head says how long it is, in bytes,
+ * units, digits (since 3.12 above three other bits) and characters. CPython's allocator gives up to 15 bytes more than it
+ * is asked for, glibc's another 32. */
+#define LENGTH 2
 #define BYTES_TEXT 4
-#define LONG_LENGTH 2
+#define CODE_UNIT 2u          /* bytes; since 3.11 they stand within the object */
+#define CODE_UNITS_SINCE 0x030b
 #define LONG_DIGITS 3
-#define LONG_DIGIT 4          /* bytes */
-#define LONG_LENGTH_SHIFT 3
-#define LONG_LENGTH_SHIFT_SINCE 0x030c
+#define LONG_DIGIT 4u         /* bytes */
+#define LONG_SHIFT 3
+#define LONG_SHIFT_SINCE 0x030c
+#define STR_STATE 4           /* bits, others that nobody has written, and text, or what it says in wide characters */
+#define STR_TEXT_OLD 6
+#define STR_TEXT 5            /* without the wchar_t form of before 3.12 */
+#define STR_TEXT_SINCE 0x030c
 #define WORD sizeof(uintptr_t)
-#define SLACK 16
+#define GC_HEAD (2 * WORD)
+#define GC_FLAGS 3            /* of an object that is on none of the collector's lists: no more than these */
+#define LEAST (4 * WORD)
+#define SLACK(size) ((size) > 512 ? 48u : 16u)
 
 /* Before an object: two words for the collector, and before those (3.11+) two that may lead to its attributes. */
 #define TYPE_MANAGED_DICT (1ul << 4)
@@ -34,6 +43,12 @@
 #define TYPE_UNICODE (1ul << 28)
 #define TYPE_DICT (1ul << 29)
 
+/* Their pointer to what they refer to holds nothing. */
+static bool is_weak(const pytype *type)
+{
+	return type == py._PyWeakref_RefType || type == py._PyWeakref_ProxyType || type == py._PyWeakref_CallableProxyType;
+}
+
 /* A type of the interpreter's own that is flagged as one of these: no class of the program's, whose instances may be
  * longer. */
 bool buffers_plain(const pyobject *object)
@@ -41,7 +56,7 @@ bool buffers_plain(const pyobject *object)
 	const pytype *type = object->type;
 
 	return type == py.PyList_Type || type == py.PyDict_Type || type == py.PySet_Type || type == py.PyFrozenSet_Type ||
-	       ((type->flags & (TYPE_LONG | TYPE_TUPLE | TYPE_UNICODE)) && !(type->flags & TYPE_HEAPTYPE) &&
+	       is_weak(type) || ((type->flags & (TYPE_LONG | TYPE_TUPLE | TYPE_UNICODE)) && !(type->flags & TYPE_HEAPTYPE) &&
 		type->base && !type->base->base);
 }
 
@@ -72,28 +87,73 @@ uintptr_t buffers_least_end(const pyobject *object)
 	return (uintptr_t)object + (uintptr_t)object->type->basic_size;
 }
 
-static bool fits(size_t length, size_t size)
+/* What an object ends with: @units of @unit bytes from @start on, and @end bytes behind them. Only below @pointers there
+ * may be some. */
+struct tail {
+	size_t start, units, unit, end, pointers;
+};
+
+/* Of what the collector has nothing to do with. */
+static bool tail_of(const pyobject *object, struct tail *tail)
 {
-	return length <= size && size - length < SLACK;
+	size_t length = ((const uintptr_t *)object)[LENGTH], text = py.version >= STR_TEXT_SINCE ? STR_TEXT : STR_TEXT_OLD;
+
+	if (!object->type || object_refcount(object) <= 0)
+		return false;
+	if (object->type == py.PyBytes_Type)
+		*tail = (struct tail){BYTES_TEXT * WORD, length, 1, 1, SIZE_MAX};
+	else if (object->type == py.PyUnicode_Type) /* if it is of the compact kind, for ASCII: others do not fit */
+		*tail = (struct tail){text * WORD, length, 1, 1, STR_STATE * WORD};
+	else if (object->type == py.PyLong_Type && py.version >= LONG_SHIFT_SINCE)
+		*tail = (struct tail){LONG_DIGITS * WORD, length >> LONG_SHIFT, LONG_DIGIT, 0, LONG_DIGITS * WORD};
+	else if (object->type == py.PyLong_Type)
+		*tail = (struct tail){LONG_DIGITS * WORD, (size_t)llabs((long long)length), LONG_DIGIT, 0, LONG_DIGITS * WORD};
+	else if (object->type == py.PyCode_Type && py.version >= CODE_UNITS_SINCE)
+		*tail = (struct tail){(size_t)object->type->basic_size, length, CODE_UNIT, 0, SIZE_MAX};
+	else
+		return false;
+	return true;
+}
+
+/* Behind the collector's words, which say that the graph does not have it. */
+static bool tail_of_untracked(uintptr_t block, struct tail *tail)
+{
+	const uintptr_t *links = (const uintptr_t *)block;
+	const pyobject *object = (const pyobject *)(block + GC_HEAD);
+	const pytype *type = object->type;
+
+	if (!type || links[0] || links[1] > GC_FLAGS)
+		return false;
+	/* It waits for its next life on a free list, with the pointers of its last one. (From 3.14 on these lists are linked
+	 * through the counts.) */
+	if (object_refcount(object) == 0 &&
+	    (type == py.PyDict_Type || type == py.PyList_Type || type == py.PyTuple_Type || type == py.PyFrame_Type))
+		*tail = (struct tail){0};
+	else if (object_refcount(object) > 0 && type == py.PyTuple_Type)
+		*tail = (struct tail){(size_t)type->basic_size, ((const uintptr_t *)object)[LENGTH], WORD, 0, SIZE_MAX};
+	else
+		return false;
+	return true;
 }
 
 size_t buffers_pointers(uintptr_t block, size_t size)
 {
-	const uintptr_t *words = (const uintptr_t *)block;
-	const pytype *type = size >= BYTES_TEXT * WORD ? ((const pyobject *)block)->type : NULL;
-	uintptr_t length;
+	struct tail tail;
+	size_t head = 0, end;
 
-	if (type && type == py.PyBytes_Type) {
-		length = words[BYTES_LENGTH];
-		if (length < size && fits(BYTES_TEXT * WORD + length + 1, size))
-			return BYTES_TEXT * WORD + length;
-	} else if (type && type == py.PyLong_Type) {
-		length = py.version >= LONG_LENGTH_SHIFT_SINCE ? words[LONG_LENGTH] >> LONG_LENGTH_SHIFT :
-								 (uintptr_t)llabs(((const intptr_t *)words)[LONG_LENGTH]);
-		if (length < size && fits(LONG_DIGITS * WORD + LONG_DIGIT * (length ? length : 1), size))
-			return LONG_DIGITS * WORD;
+	if (size < LEAST)
+		return size;
+	if (!tail_of((const pyobject *)block, &tail)) {
+		head = GC_HEAD;
+		if (!tail_of_untracked(block, &tail))
+			return size;
+		if (!tail.pointers)
+			return head;
 	}
-	return size;
+	end = head + tail.start + tail.unit * tail.units;
+	if (tail.units > size || end + tail.end > size || size - end - tail.end >= SLACK(size))
+		return size;
+	return end < tail.pointers ? end : tail.pointers;
 }
 
 uintptr_t buffers_end(const pyobject *object)

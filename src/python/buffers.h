@@ -11,7 +11,8 @@
 
 #define BUFFERS_TABLES 4u
 
-/* buffers_plain - is @object itself such memory: a list, dict, set, tuple, text or number, but of no subclass? */
+/* buffers_plain - is @object itself such memory: a list, dict, set, tuple, text, number or weak reference, but of no
+ * subclass? */
 bool buffers_plain(const pyobject *object);
 
 /* buffers_tables - addresses within further blocks of that kind: a list's items, a dict's keys and values, a set's
@@ -23,9 +24,10 @@ unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES]
 uintptr_t buffers_end(const pyobject *object);
 uintptr_t buffers_least_end(const pyobject *object);
 
-/* buffers_pointers - how many of the @size bytes of CPython's block at @block may hold pointers: of an int its head
- * alone, of a bytes object nothing behind its last whole word. Many of both the graph does not show, and where the heap
- * lies low, what four bytes of them and the padding say looks like its addresses. */
+/* buffers_pointers - how many of the @size bytes of CPython's block at @block may hold pointers: of an int or an ASCII
+ * text those of its head, of bytes, code and a tuple none behind the last whole word, of a container or frame on a free
+ * list none. Many of these the graph does not show; and what an earlier life of the block left in them and behind them,
+ * or a few bytes and what pads them, looks like addresses. */
 size_t buffers_pointers(uintptr_t block, size_t size);
 
 #endif

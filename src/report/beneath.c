@@ -68,7 +68,7 @@ static void trim(struct mark *mark, uint32_t index, const pyobject *object)
 		mark_resize(mark, index, end - mark->block[index].start);
 }
 
-/* Text and digits are nobody's, in the graph or not. */
+/* What is no pointer, in the graph or not. */
 static void trim_buffers(struct search *search)
 {
 	struct mark *mark = &search->gathered.mark;

@@ -12,9 +12,8 @@ int test_attach(void)
 	return capi_load(inside_symbol) && !py.free_threaded;
 }
 
-/* @object: as if it were a block of @size bytes. */
-__attribute__((visibility("default"))) size_t test_pointers(const pyobject *object, size_t size);
-size_t test_pointers(const pyobject *object, size_t size)
+__attribute__((visibility("default"))) size_t test_pointers(uintptr_t block, size_t size);
+size_t test_pointers(uintptr_t block, size_t size)
 {
-	return buffers_pointers((uintptr_t)object, size);
+	return buffers_pointers(block, size);
 }
