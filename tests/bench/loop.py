@@ -59,6 +59,6 @@ work(ROUNDS)
 
 python, library, output, pairs = paired.arguments()
 paired.save(output, python, {
-    "numbers": paired.measure([python, "-c", NUMBERS.replace("FLIPS", "9").replace("ROUNDS", "200")], library, pairs or 11),
+    "numbers": paired.measure([python, "-c", NUMBERS.replace("FLIPS", "10").replace("ROUNDS", "1000")], library, pairs or 11),
     "objects": paired.measure([python, "-c", OBJECTS.replace("ROUNDS", "300000")], library, pairs or 11),
 })
