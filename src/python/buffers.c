@@ -3,38 +3,15 @@
 
 #include <stdlib.h>
 
-/* PyListObject, PySetObject, PyDictObject: words of 8 bytes. */
-#define LIST_ITEMS 3
-#define SET_TABLE 5
-#define DICT_KEYS 4
-#define DICT_VALUES 5
+#include "python/shapes.h"
 
-/* PyBytesObject, PyCodeObject, PyLongObject, PyASCIIObject: the first word behind the head says how long it is, in bytes,
- * units, digits (since 3.12 above three other bits) and characters. CPython's allocator gives up to 15 bytes more than it
- * is asked for, glibc's another 32. */
-#define LENGTH 2
-#define BYTES_TEXT 4
 #define CODE_UNIT 2u          /* bytes; since 3.11 they stand within the object */
 #define CODE_UNITS_SINCE 0x030b
-#define LONG_DIGITS 3
-#define LONG_DIGIT 4u         /* bytes */
-#define LONG_SHIFT 3
-#define LONG_SHIFT_SINCE 0x030c
-#define STR_STATE 4           /* bits, others that nobody has written, and text, or what it says in wide characters */
-#define STR_TEXT_OLD 6
-#define STR_TEXT 5            /* without the wchar_t form of before 3.12 */
-#define STR_TEXT_SINCE 0x030c
-#define WORD sizeof(uintptr_t)
-#define GC_HEAD (2 * WORD)
+#define LONG_DIGIT 4u
 #define GC_FLAGS 3            /* of an object that is on none of the collector's lists: no more than these */
 #define LEAST (4 * WORD)
+/* So many bytes more than it is asked for may an allocator give: CPython's, and glibc's, which it asks for more. */
 #define SLACK(size) ((size) > 512 ? 48u : 16u)
-
-/* Before an object: two words for the collector, and before those (3.11+) two that may lead to its attributes. */
-#define TYPE_MANAGED_DICT (1ul << 4)
-#define PRE_HEADERS_SINCE 0x030b
-#define ATTRIBUTES_FIRST (-4)
-#define ATTRIBUTES_DICT (-3)
 
 #define TYPE_INLINE_VALUES (1ul << 2)  /* 3.13+: an instance's attributes may lie behind it */
 #define TYPE_LONG (1ul << 24)
@@ -46,7 +23,8 @@
 /* Their pointer to what they refer to holds nothing. */
 static bool is_weak(const pytype *type)
 {
-	return type == py._PyWeakref_RefType || type == py._PyWeakref_ProxyType || type == py._PyWeakref_CallableProxyType;
+	return type == py._PyWeakref_RefType || type == py._PyWeakref_ProxyType ||
+	       type == py._PyWeakref_CallableProxyType;
 }
 
 /* A type of the interpreter's own that is flagged as one of these: no class of the program's, whose instances may be
@@ -55,9 +33,10 @@ bool buffers_plain(const pyobject *object)
 {
 	const pytype *type = object->type;
 
-	return type == py.PyList_Type || type == py.PyDict_Type || type == py.PySet_Type || type == py.PyFrozenSet_Type ||
-	       is_weak(type) || ((type->flags & (TYPE_LONG | TYPE_TUPLE | TYPE_UNICODE)) && !(type->flags & TYPE_HEAPTYPE) &&
-		type->base && !type->base->base);
+	if (type == py.PyList_Type || type == py.PyDict_Type || type == py.PySet_Type || type == py.PyFrozenSet_Type)
+		return true;
+	return is_weak(type) || ((type->flags & (TYPE_LONG | TYPE_TUPLE | TYPE_UNICODE)) &&
+				 !(type->flags & TYPE_HEAPTYPE) && type->base && !type->base->base);
 }
 
 unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES])
@@ -87,29 +66,33 @@ uintptr_t buffers_least_end(const pyobject *object)
 	return (uintptr_t)object + (uintptr_t)object->type->basic_size;
 }
 
-/* What an object ends with: @units of @unit bytes from @start on, and @end bytes behind them. Only below @pointers there
- * may be some. */
+/* What an object ends with: @units of @unit bytes from @start on, and @end bytes behind them. Pointers may stand below
+ * @pointers alone. */
 struct tail {
 	size_t start, units, unit, end, pointers;
 };
 
+static size_t digits_of(size_t length)
+{
+	return py.version >= LONG_SHIFT_SINCE ? length >> LONG_SHIFT : (size_t)llabs((long long)length);
+}
+
 /* Of what the collector has nothing to do with. */
 static bool tail_of(const pyobject *object, struct tail *tail)
 {
-	size_t length = ((const uintptr_t *)object)[LENGTH], text = py.version >= STR_TEXT_SINCE ? STR_TEXT : STR_TEXT_OLD;
+	const pytype *type = object->type;
+	size_t length = ((const uintptr_t *)object)[LENGTH];
 
-	if (!object->type || object_refcount(object) <= 0)
+	if (!type || object_refcount(object) <= 0)
 		return false;
-	if (object->type == py.PyBytes_Type)
+	if (type == py.PyBytes_Type)
 		*tail = (struct tail){BYTES_TEXT * WORD, length, 1, 1, SIZE_MAX};
-	else if (object->type == py.PyUnicode_Type) /* if it is of the compact kind, for ASCII: others do not fit */
-		*tail = (struct tail){text * WORD, length, 1, 1, STR_STATE * WORD};
-	else if (object->type == py.PyLong_Type && py.version >= LONG_SHIFT_SINCE)
-		*tail = (struct tail){LONG_DIGITS * WORD, length >> LONG_SHIFT, LONG_DIGIT, 0, LONG_DIGITS * WORD};
-	else if (object->type == py.PyLong_Type)
-		*tail = (struct tail){LONG_DIGITS * WORD, (size_t)llabs((long long)length), LONG_DIGIT, 0, LONG_DIGITS * WORD};
-	else if (object->type == py.PyCode_Type && py.version >= CODE_UNITS_SINCE)
-		*tail = (struct tail){(size_t)object->type->basic_size, length, CODE_UNIT, 0, SIZE_MAX};
+	else if (type == py.PyUnicode_Type) /* if it is of the compact kind, for ASCII: others do not fit */
+		*tail = (struct tail){str_text() * WORD, length, 1, 1, STR_STATE * WORD};
+	else if (type == py.PyLong_Type)
+		*tail = (struct tail){LONG_DIGITS * WORD, digits_of(length), LONG_DIGIT, 0, LONG_DIGITS * WORD};
+	else if (type == py.PyCode_Type && py.version >= CODE_UNITS_SINCE)
+		*tail = (struct tail){(size_t)type->basic_size, length, CODE_UNIT, 0, SIZE_MAX};
 	else
 		return false;
 	return true;
@@ -124,8 +107,8 @@ static bool tail_of_untracked(uintptr_t block, struct tail *tail)
 
 	if (!type || links[0] || links[1] > GC_FLAGS)
 		return false;
-	/* It waits for its next life on a free list, with the pointers of its last one. (From 3.14 on these lists are linked
-	 * through the counts.) */
+	/* It waits for its next life on a free list, with the pointers of its last one. (From 3.14 on these lists are
+	 * linked through the counts.) */
 	if (object_refcount(object) == 0 &&
 	    (type == py.PyDict_Type || type == py.PyList_Type || type == py.PyTuple_Type || type == py.PyFrame_Type))
 		*tail = (struct tail){0};

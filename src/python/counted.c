@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "python/counted.h"
 
+#include "python/shapes.h"
+
 /* From here on the collector knows every dict, that of the interned strings included; and frames, generators and
  * coroutines have borrowed references among the values that they work on. */
 #define SINCE 0x030e
@@ -9,7 +11,6 @@
 /* The mark of a reference that carries no count, in the low bits of its address; what those bits are. */
 #define BORROWED 1u
 #define MARKS 3u
-#define GC_HEAD 16
 
 pyobject *counted_interned(pyobject *const *objects, uint32_t count)
 {

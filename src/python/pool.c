@@ -5,6 +5,7 @@
 #include "ledger/blocks.h"
 #include "python/capi.h"
 #include "python/objects.h"
+#include "python/shapes.h"
 
 /* pymalloc's pools: aligned to their size, which grew with the radix tree of 3.10. */
 #define LARGE_POOLS 0x030a
@@ -110,11 +111,6 @@ size_t objects_block_size(uintptr_t address)
 
 	return size ? size : debug_size(address);
 }
-
-#define GC_HEAD 16u
-#define PRE_HEADER 16u
-#define TYPE_PRE_HEADER (1ul << 4 | 1ul << 3)
-#define PRE_HEADERS_SINCE 0x030b
 
 uintptr_t objects_block(const void *pointer)
 {

@@ -2,12 +2,7 @@
 #include <stdlib.h>
 
 #include "python/heap.h"
-
-/* PyGC_Head; and, for classes that keep their dict and weak references before the object, two pointers more. */
-#define GC_HEAD 16
-#define PRE_HEADER 16
-#define TYPE_PRE_HEADER (1ul << 4 | 1ul << 3)
-#define PRE_HEADERS_SINCE 0x030b
+#include "python/shapes.h"
 
 /* How the size of a type's instances is found. */
 struct measure {

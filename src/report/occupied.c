@@ -13,33 +13,12 @@
 #include "native/memory.h"
 #include "native/modules.h"
 #include "python/objects.h"
+#include "python/shapes.h"
 #include "report/origin.h"
 
-#define WORD sizeof(uintptr_t)
 #define METATYPES 3u
 #define NEIGHBOURS 256u       /* successors that are asked whether a buffer is theirs */
 #define PREFIX 256u           /* dict values: their pointer leads behind a prefix of at most that many bytes */
-
-/* Before an object: two words for the collector, and before those (3.11+) two that may lead to its attributes. */
-#define TYPE_PRE_HEADER (1ul << 4 | 1ul << 3)
-#define TYPE_MANAGED_DICT (1ul << 4)
-#define PRE_HEADERS_SINCE 0x030b
-#define ATTRIBUTES_FIRST (-4)
-#define ATTRIBUTES_DICT (-3)
-
-/* PyDictObject */
-#define DICT_KEYS 4
-#define DICT_VALUES 5
-
-/* PyASCIIObject; the text of a compact one follows at once, else after two more words. */
-#define STR_LENGTH 2
-#define STR_TEXT_OLD 6
-#define STR_TEXT 5            /* without the wchar_t form of before 3.12 */
-#define STR_TEXT_SINCE 0x030c
-
-/* PyByteArrayObject: what it holds is, since 3.15, a bytes object that the collector is not told of. */
-#define BYTEARRAY_OBJECT_SINCE 0x030f
-#define BYTEARRAY_OBJECT 7
 
 struct walk {
 	struct heap *heap;
@@ -225,9 +204,8 @@ static size_t words_end(struct heap *heap, uint32_t node, const pyobject *object
 	size_t end = (size_t)object->type->basic_size / WORD;
 	if (object->type != py.PyUnicode_Type || node == NODE_NONE)
 		return end;
-	size_t text = py.version >= STR_TEXT_SINCE ? STR_TEXT : STR_TEXT_OLD;
-	size_t length = ((const size_t *)object)[STR_LENGTH];
-	bool ascii = heap_size(heap, node) == text * WORD + length + 1;
+	size_t length = ((const size_t *)object)[LENGTH];
+	bool ascii = heap_size(heap, node) == str_text() * WORD + length + 1;
 	return ascii ? 0 : end - 1;
 }
 
