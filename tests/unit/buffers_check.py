@@ -7,7 +7,8 @@ import ctypes
 import gc
 import sys
 
-LONG_HEAD, HEAD, GC_HEAD, TUPLE_HEAD = 24, 32, 16, 40
+LONG_HEAD, HEAD, GC_HEAD = 24, 32, 16
+TUPLE_HEAD = GC_HEAD + tuple.__basicsize__
 module = ctypes.PyDLL(sys.argv[1])
 module.test_pointers.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
 module.test_pointers.restype = ctypes.c_size_t
