@@ -331,6 +331,29 @@ bool roots_readable(const struct roots *roots, uintptr_t start, uintptr_t end, u
 	return false;
 }
 
+void roots_cut(struct roots *roots, uintptr_t start, uintptr_t end)
+{
+	for (uint32_t i = 0; i < roots->count; i++) {
+		struct root_span *span = &roots->spans[i], rest = { end, span->end, span->kind };
+
+		if (span->end <= start || span->start >= end)
+			continue;
+		if (span->start < start && rest.start < rest.end) {
+			if (!add(roots, &rest))
+				return;
+			span = &roots->spans[i];
+			memmove(span + 2, span + 1, (roots->count - i - 2) * sizeof(*span));
+			span[1] = rest;
+			span->end = start;
+			return;
+		}
+		if (span->start < start)
+			span->end = start;
+		else
+			span->start = end < span->end ? end : span->end;
+	}
+}
+
 void roots_finish(struct roots *roots)
 {
 	if (roots->spans)

@@ -45,6 +45,9 @@ const struct root_span *roots_find(const struct roots *roots, uintptr_t address)
  * nothing. */
 bool roots_readable(const struct roots *roots, uintptr_t start, uintptr_t end, uint32_t *from);
 
+/* roots_cut - [@start, @end) is left out as well. Memory: mmap; without it, it stays. */
+void roots_cut(struct roots *roots, uintptr_t start, uintptr_t end);
+
 void roots_finish(struct roots *roots);
 
 #endif

@@ -13,6 +13,7 @@
 #include "native/modules.h"
 #include "native/threads.h"
 #include "python/attach.h"
+#include "python/datastack.h"
 #include "python/interpreters.h"
 #include "report/holders.h"
 #include "report/seen.h"
@@ -92,14 +93,23 @@ bool report_looks_around(const struct report_request *request)
 	       (registrations_count() > 0 || options.leaks);
 }
 
+static void cut(void *roots, uintptr_t start, uintptr_t end)
+{
+	roots_cut(roots, start, end);
+}
+
 /* Where a pointer may lie. Before the copy's own heap grows. */
-static const struct roots *look_around(const struct report_request *request)
+static const struct roots *look_around(const struct report_request *request, bool python)
 {
 	static struct roots roots;
 	if (!report_looks_around(request))
 		return NULL;
 	const struct halted *halted = halted_held(request->halted) ? request->halted : NULL;
-	return roots_read(&roots, request->host_sp, halted) == 0 ? &roots : NULL;
+	if (roots_read(&roots, request->host_sp, halted) < 0)
+		return NULL;
+	if (python)
+		datastack_rests(cut, &roots);
+	return &roots;
 }
 
 int report_make(const struct report_request *request)
@@ -110,7 +120,7 @@ int report_make(const struct report_request *request)
 	struct material material = {.request = request, .findings = &findings, .start_ns = os_monotonic_ns()};
 	bool python = request->with_python && !attach_problem();
 	__builtin_unwind_init();
-	material.roots = look_around(request);
+	material.roots = look_around(request, python);
 	ledger_thaw();
 	look_at_blocks(&material, &allocations);
 	if (python && interpreters_count() == 0)
