@@ -233,7 +233,7 @@ uint32_t trace_leaf_search(struct trail *trail, uintptr_t ip, uintptr_t sp, uint
 		if (twig->needs_fp || twig->outer != TWIG_ROOTED)
 			return traces_leaf(twig->node, TRACE_MALLOC);
 		twig->leaf = traces_leaf(twig->node, TRACE_MALLOC);
-		twig->epoch = (uint16_t)epoch;
+		twig->epoch = traces_parent(twig->leaf) == twig->node ? (uint16_t)epoch : TWIG_NO_EPOCH; /* or lost */
 		return twig->leaf;
 	}
 	if (!extent_enter(&trail->extent, sp))

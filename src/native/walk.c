@@ -402,6 +402,7 @@ uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigne
 	struct registers innermost = at;
 	unsigned waiting = 0, left;
 	bool straight = true; /* one stack, from its inner end outward */
+	uint64_t lost = traces_lost();
 	uint32_t node = parent;
 
 	if (trail->parent != parent || trail->stopping != (parent != TRACE_ROOT))
@@ -443,6 +444,11 @@ uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigne
 		root(trail, parent);
 	else
 		*kept = keep_twig(trail, &innermost, waiting, depth);
+	/* The path has a gap, perhaps: the next time it is looked for anew. */
+	if (unlikely(traces_lost() != lost)) {
+		trail_clear(trail);
+		*kept = NULL;
+	}
 	return node;
 }
 

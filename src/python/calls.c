@@ -76,6 +76,18 @@ static uint32_t node_of(struct calls *calls, unsigned index, uint32_t id)
 	return node;
 }
 
+/* What stands for its instruction where it has no node: the next look at the frame tries again. */
+#define NODE_LOST 0
+
+static void name(struct calls *calls, unsigned index, uint32_t id)
+{
+	struct calls_step *step = &calls->steps[index];
+
+	step->node = node_of(calls, index, id);
+	if (unlikely(step->node == step[-1].node))
+		calls->links[index].at = NODE_LOST;
+}
+
 /* A step for the frame, under the step before it. What is known of an instruction holds as long as no code object dies:
  * then its code need not be looked up. */
 static void fill(struct calls *calls, unsigned index, uintptr_t frame)
@@ -102,7 +114,7 @@ static void fill(struct calls *calls, unsigned index, uintptr_t frame)
 	code = codes_see(step->code, calls->text);
 	if (code.id) {
 		step->serial = code.serial;
-		step->node = node_of(calls, index, code.id);
+		name(calls, index, code.id);
 	}
 }
 
@@ -131,7 +143,7 @@ static void renew(struct calls *calls, unsigned index)
 
 	if (step->serial && layout_code(step->frame) == step->code) {
 		link->at = layout_at(step->frame);
-		step->node = node_of(calls, index, 0);
+		name(calls, index, 0);
 	} else {
 		fill(calls, index, step->frame);
 		for (unsigned i = index; i <= calls->count; i++)
@@ -281,7 +293,7 @@ uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame)
  * first of its kind. */
 static struct memo_entry *learn(struct calls *calls, const struct caller *caller, memo_native_fn native)
 {
-	uint64_t at = calls->links[calls->count].at;
+	uint64_t at = calls->links[calls->count].at, lost = traces_lost();
 	uint32_t node = calls->steps[calls->count].node, version = __atomic_load_n(&proof_epoch, __ATOMIC_ACQUIRE);
 	struct memo_entry *entry = memo_at(&calls->memo, at, calls->parent, caller);
 	struct memo_entry *other = memo_other(&calls->memo, entry);
@@ -302,8 +314,9 @@ static struct memo_entry *learn(struct calls *calls, const struct caller *caller
 		.at = at, .parent = calls->parent, .node = node, .version = version, .proof = { caller->ip, caller->cfa },
 	};
 	entry->under = native ? native(node, caller, &entry->proof) : node;
-	/* A frame without a node of its own adds nothing, or found no memory. */
-	if (entry->proof.count == PROOF_NONE || calls->steps[calls->count].serial == 0 || node == calls->parent)
+	/* A frame without a node of its own adds nothing, or it was lost. */
+	if (entry->proof.count == PROOF_NONE || calls->steps[calls->count].serial == 0 || node == calls->parent ||
+	    traces_lost() != lost)
 		entry->version = entry->parent = 0;
 	return entry;
 }
@@ -325,7 +338,11 @@ uint32_t calls_leaf_find(struct calls *calls, uintptr_t thread, uintptr_t frame,
 	if (entry->stamp != stamp || !entry->version)
 		entry->leaf[0] = entry->leaf[1] = 0;
 	entry->stamp = entry->version ? stamp : 0;
-	if (!entry->leaf[which])
-		entry->leaf[which] = traces_leaf(entry->under, memo_kind_of(which));
+	if (!entry->leaf[which]) {
+		uint32_t leaf = traces_leaf(entry->under, memo_kind_of(which));
+		if (unlikely(traces_parent(leaf) != entry->under)) /* lost */
+			return leaf;
+		entry->leaf[which] = leaf;
+	}
 	return entry->leaf[which];
 }

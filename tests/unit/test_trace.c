@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -342,6 +343,46 @@ static void threads_have_stacks_of_their_own(void)
 	}
 }
 
+static sem_t one_done, go_on;
+
+static NOINLINE void lost_and_found(uint32_t nodes[2])
+{
+	for (volatile int turn = 0; turn < 2; turn++) {
+		deep(7);
+		nodes[turn] = node;
+		CHECK(sem_post(&one_done) == 0 && sem_wait(&go_on) == 0);
+	}
+	STAY;
+}
+
+static void *while_another_forks(void *nodes)
+{
+	deep(1); /* has its trail */
+	CHECK(sem_post(&one_done) == 0 && sem_wait(&go_on) == 0);
+	lost_and_found(nodes);
+	return NULL;
+}
+
+/* What could not be noted because another thread's fork takes long is not remembered as the truth. */
+static void a_gap_is_not_remembered(void)
+{
+	pthread_t thread;
+	uint32_t nodes[2];
+	uint64_t lost;
+
+	CHECK(sem_init(&one_done, 0, 0) == 0 && sem_init(&go_on, 0, 0) == 0);
+	CHECK(pthread_create(&thread, NULL, while_another_forks, nodes) == 0 && sem_wait(&one_done) == 0);
+	lost = traces_lost();
+	traces_prepare();
+	CHECK(sem_post(&go_on) == 0 && sem_wait(&one_done) == 0);
+	CHECK(traces_lost() > lost);
+	traces_parent_process();
+	CHECK(sem_post(&go_on) == 0 && sem_wait(&one_done) == 0 && sem_post(&go_on) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(depth_of(nodes[0]) < depth_of(nodes[1]) && depth_of(nodes[1]) > 10);
+	CHECK(in(traces_parent(traces_parent(nodes[1])), (void (*)(void))deep));
+}
+
 static uint64_t plugin_key;
 
 /* A return address in the plugin, as if it had called. */
@@ -449,6 +490,7 @@ int main(int argc, char **argv)
 	signals_are_passed_through();
 	signals_may_come_at_any_time();
 	threads_have_stacks_of_their_own();
+	a_gap_is_not_remembered();
 	addresses_mean_what_was_there_then(argv[1]);
 	return 0;
 }
