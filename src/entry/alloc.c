@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/address.h"
 #include "base/libc.h"
 #include "base/os.h"
 #include "entry/export.h"
@@ -21,6 +22,16 @@
 
 #define PAGE ((size_t)4096)
 #define EARLY_ROOM 16384u
+
+/* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's
+ * slots, jemalloc and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare
+ * enough to be lost. */
+#define SPACING_GLIBC 32u
+#ifdef __GLIBC__
+#define SPACING_OTHERS 8u
+#else
+#define SPACING_OTHERS 16u
+#endif
 
 /* Before glibc 2.34 dlsym itself allocates: those few blocks live here for ever. */
 static struct {
@@ -71,6 +82,7 @@ static void free_first(void *block);
 static _Alignas(64) struct {
 	FAMILY(POINTER)
 	void (*free)(void *block);
+	bool leaves_links;  /* it is glibc's */
 } real = {
 	FAMILY(INITIAL)
 	.free = free_first,
@@ -105,21 +117,17 @@ static size_t usable(uintptr_t address)
 	return real.malloc_usable_size((void *)address);
 }
 
-/* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's
- * slots, jemalloc and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare
- * enough to be lost. */
-static unsigned spacing(void)
+/* Is the allocator glibc's own? */
+static bool is_glibc(void)
 {
 #ifdef __GLIBC__
 	void *version = dlsym(RTLD_NEXT, "gnu_get_libc_version");
 	Dl_info libc, allocator;
 
-	if (version && dladdr(version, &libc) && dladdr((void *)real.malloc, &allocator) &&
-	    libc.dli_fbase == allocator.dli_fbase)
-		return 32;
-	return 8;
+	return version && dladdr(version, &libc) && dladdr((void *)real.malloc, &allocator) &&
+	       libc.dli_fbase == allocator.dli_fbase;
 #else
-	return 16;
+	return false;
 #endif
 }
 
@@ -146,7 +154,8 @@ static bool resolve(void)
 	/* A host that brings its own allocator brings the size of its blocks too. (Not so for forwarding: who comes
 	 * before this library may itself forward to us.) */
 	host_size = real.malloc_usable_size;
-	blocks_init(spacing());
+	real.leaves_links = is_glibc();
+	blocks_init(real.leaves_links ? SPACING_GLIBC : SPACING_OTHERS);
 	blocks_measure(usable);
 	if (!alloc_in_use()) {
 		if ((found = dlsym(RTLD_DEFAULT, "malloc_usable_size")))
@@ -269,8 +278,21 @@ static size_t power_of_two(size_t alignment)
 	return power;
 }
 
+/* A block that glibc gives begins with the links of the free list that it comes from, addresses of other blocks: if its
+ * owner never writes there, it will seem to hold those. So they go; what is no address stays (MALLOC_PERTURB_). */
+static inline void forget_links(void *block)
+{
+	uintptr_t *link = block;
+
+	if (unlikely(!real.leaves_links || !block || record_mode == RECORD_OFF))
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (!(link[i] >> ADDRESS_BITS))
+			link[i] = 0;
+}
+
 /* The event of a new block: @frame is the wrapper's own. */
-#define BORN(block) record_put(block, CALLER_FRAME())
+#define BORN(block) (forget_links(block), record_put(block, CALLER_FRAME()))
 
 EXPORT void *malloc(size_t size)
 {
@@ -279,6 +301,7 @@ EXPORT void *malloc(size_t size)
 	if (unlikely(freeze_mode))
 		return malloc_special(size);
 	block = real.malloc(size);
+	forget_links(block);
 	record_put_fast(block, CALLER_FRAME());
 	return block;
 }
@@ -305,6 +328,8 @@ static inline __attribute__((always_inline)) void *move(void *block, size_t size
 	uint32_t record = record_take(block);
 	void *moved = real.realloc(block, size);
 
+	if (!block)
+		forget_links(moved);
 	if (likely(moved))
 		record_put_fast(moved, frame);
 	else if (stayed(size))

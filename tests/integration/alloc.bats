@@ -97,6 +97,21 @@ as_without() {
 	[ "$output" = "not recorded" ]
 }
 
+@test "no block begins with an address that glibc has left there; what is none stays" {
+	glibc_only "it leaves none"
+	run plain MALLOC_PERTURB_=0 "$alloc/odd" links
+	echo "without: $output"
+	[[ $output == *left* ]]
+	run preloaded MALLOC_PERTURB_=0 FORKHELD_OPTIONS=alloc=off "$alloc/odd" links
+	echo "switched off: $output"
+	[[ $output == *left* ]]
+	run preloaded MALLOC_PERTURB_=0 "$alloc/odd" links
+	echo "with: $output"
+	[ "$status" -eq 3 ] && [[ $output != *left* ]]
+	as_without perturbed
+	[ "$output" = there ]
+}
+
 @test "sampling: a block is recorded as often as its size says" {
 	run hooked "$alloc/odd" sample
 	[ "$output" = all ]
