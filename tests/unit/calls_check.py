@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""calls_check.py MODULE - frames that could not be noted, because another thread's fork takes long, are looked for again
+by the next allocation there, and so is what lies below them.
+"""
+import ctypes
+import sys
+
+module = ctypes.PyDLL(sys.argv[1])
+module.test_attach.restype = ctypes.c_char_p
+module.test_leaf_depth.argtypes = [ctypes.c_size_t, ctypes.c_uint]
+
+
+def depth_here():
+    """Without this frame."""
+    frame, depth = sys._getframe(1), 0
+    while frame:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+def frames():
+    return module.test_depth(), depth_here()
+
+
+def leaf(place, kinds):
+    return module.test_leaf_depth(place, next(kinds)), depth_here()
+
+
+def in_turn(ways, look, *arguments):
+    """Each time in the same place. "L": while nothing can be noted."""
+    found = []
+    for way in ways:
+        if way == "L":
+            assert module.test_fork(1) == 0
+        found.append(look(*arguments))
+        if way == "L":
+            assert module.test_fork(0) == 0
+    return found
+
+
+problem = module.test_attach()
+assert problem is None, problem
+assert module.test_depth() == depth_here() == 1
+
+(then, deep), (now, same) = in_turn("L.", frames)
+assert then < deep == same == now, (then, deep, now)
+
+# The first time an allocation is only seen; the second time it is learnt what it leads to. Each kind has its own leaf.
+for number, (ways, kinds) in enumerate((("L...", (0, 0, 0, 0)), (".L..", (0, 0, 0, 0)), ("..L.", (0, 0, 0, 0)),
+                                        (".LL..", (0, 0, 0, 0, 0)), ("..L.", (0, 0, 1, 1)), ("..LL.", (0, 0, 1, 0, 1)))):
+    for way, (depth, deep) in zip(ways, in_turn(ways, leaf, 0x1000 * (1 + number), iter(kinds))):
+        assert depth == deep + 2 if way == "." else depth <= deep + 2, (ways, kinds, depth, deep)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A module for a running Python to load: how deep the Python stack is as calls_node says it, also while another thread
+ * forks for so long that nothing can be noted. */
+#define _GNU_SOURCE
+#include "python/calls.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "inside.h"
+#include "python/capi.h"
+#include "python/layout.h"
+
+#define NATIVE_KEY trace_native(0x1234, 0)
+
+static sem_t begun, over;
+static pthread_t forking_thread;
+
+/* Return: 0, or why nothing can be looked at. */
+__attribute__((visibility("default"))) const char *test_attach(void);
+const char *test_attach(void)
+{
+	if (!capi_load(inside_symbol))
+		return capi_problem();
+	if (!layout_attach(inside_symbol))
+		return "the layout does not fit";
+	options.frames = 64;
+	return sem_init(&begun, 0, 0) == 0 && sem_init(&over, 0, 0) == 0 ? NULL : "no semaphore";
+}
+
+static unsigned depth_of(uint32_t node)
+{
+	unsigned depth = 0;
+
+	for (; node != TRACE_ROOT; node = traces_parent(node))
+		depth++;
+	return depth;
+}
+
+__attribute__((visibility("default"))) unsigned test_depth(void);
+unsigned test_depth(void)
+{
+	uintptr_t thread = (uintptr_t)capi_current();
+
+	return depth_of(calls_node(calls_mine(), thread, layout_current(thread)));
+}
+
+/* One native frame, which proves itself: by no word at all. */
+static uint32_t native(uint32_t node, const struct caller *caller, struct proof *proof)
+{
+	if (proof) {
+		proof_begin(proof, caller, false);
+		proof_end(proof);
+	}
+	return traces_child(node, NATIVE_KEY + traces_count());
+}
+
+/* Of an allocation that comes again and again, with its native frame and its leaf. */
+__attribute__((visibility("default"))) unsigned test_leaf_depth(uintptr_t place, unsigned kind);
+unsigned test_leaf_depth(uintptr_t place, unsigned kind)
+{
+	uintptr_t thread = (uintptr_t)capi_current(), stack[4] = { 0 };
+	struct caller caller = { .ip = place, .cfa = (uintptr_t)(stack + 2) };
+
+	return depth_of(calls_leaf_find(calls_mine(), thread, layout_current(thread), &caller, kind, native));
+}
+
+static void *fork_for_long(void *unused)
+{
+	traces_prepare();
+	sem_post(&begun);
+	sem_wait(&over);
+	traces_parent_process();
+	return unused;
+}
+
+/* test_fork - another thread begins to fork, or has done. */
+__attribute__((visibility("default"))) int test_fork(int begins);
+int test_fork(int begins)
+{
+	if (begins)
+		return pthread_create(&forking_thread, NULL, fork_for_long, NULL) || sem_wait(&begun);
+	return sem_post(&over) || pthread_join(forking_thread, NULL);
+}
