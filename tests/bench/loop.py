@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pure Python loops of some three seconds, with and without the library: over numbers in lists, and one that makes
-objects, dicts and strings all the time.
+objects, dicts and strings all the time. Both also without a record of allocations.
 """
 import paired
 
@@ -58,7 +58,5 @@ work(ROUNDS)
 '''
 
 python, library, output, pairs = paired.arguments()
-paired.save(output, python, {
-    "numbers": paired.measure([python, "-c", NUMBERS.replace("FLIPS", "10").replace("ROUNDS", "1000")], library, pairs or 11),
-    "objects": paired.measure([python, "-c", OBJECTS.replace("ROUNDS", "300000")], library, pairs or 11),
-})
+LOOPS = {"numbers": NUMBERS.replace("FLIPS", "10").replace("ROUNDS", "1000"), "objects": OBJECTS.replace("ROUNDS", "300000")}
+paired.save(output, python, paired.measure_each(python, LOOPS, library, pairs or 11))

@@ -22,10 +22,10 @@ def environment(library, directory, **more):
     return clean
 
 
-def seconds(command, library, directory):
+def seconds(command, library, directory, options):
     """Of one run, its output thrown away: from start to end, and processor time with all it waited for (the copy too)."""
     start = time.perf_counter()
-    child = subprocess.Popen(command, env=environment(library, directory), cwd=directory,
+    child = subprocess.Popen(command, env=environment(library, directory, FORKHELD_OPTIONS=options), cwd=directory,
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - start
@@ -34,18 +34,18 @@ def seconds(command, library, directory):
     return wall, usage.ru_utime + usage.ru_stime
 
 
-def measure(command, library, pairs):
+def measure(command, library, pairs, options=""):
     """The times of so many pairs, and what they come to."""
     plain, preloaded = [], []
     for number in range(-1, pairs):
         with tempfile.TemporaryDirectory() as directory:
             order = [(None, plain), (library, preloaded)]
             for which, times in order if number % 2 else reversed(order):
-                taken = seconds(command, which, directory)
+                taken = seconds(command, which, directory, options)
                 if number >= 0:  # the first pair warms the caches
                     times.append(taken)
             assert any(name.startswith("report.") for name in os.listdir(directory)), "no report"
-    result = {"command": command, "pairs": pairs}
+    result = {"command": command, "options": options, "pairs": pairs}
     for name, which in ("wall", 0), ("cpu", 1):
         pairs_of = [(a[which], b[which]) for a, b in zip(plain, preloaded)]
         result[name] = {
@@ -56,6 +56,12 @@ def measure(command, library, pairs):
             "preloaded_s": [round(b, 6) for _, b in pairs_of],
         }
     return result
+
+
+def measure_each(python, codes, library, pairs):
+    """Each of @codes, by name: with everything recorded, and without a record of allocations."""
+    return {name + more: measure([python, "-c", code], library, pairs, options)
+            for more, options in (("", ""), (", alloc=off", "alloc=off")) for name, code in codes.items()}
 
 
 def machine(python):
