@@ -2,25 +2,17 @@
 #include "native/walk.h"
 #include <string.h>
 #include "ledger/traces.h"
+#include "native/frame.h"
 #include "native/unwind.h"
 
 static uint64_t unknown; /* walks that ended early */
 
-#define WORD sizeof(uintptr_t)
-
 /* Where the kernel keeps the registers of what a signal interrupted, from the handler's return on. */
 #if defined(__x86_64__)
 enum { SIGNAL_FP = 120, SIGNAL_SP = 160, SIGNAL_IP = 168 };
-#define ADDRESS(word) (word)
 #else
 enum { SIGNAL_FP = 544, SIGNAL_SP = 560, SIGNAL_IP = 568 };
-#define ADDRESS(word) ((word) & 0xffffffffffff) /* above it may be a signature */
 #endif
-
-static uintptr_t word_at(uintptr_t address)
-{
-	return *(const uintptr_t *)address;
-}
 
 static bool step_signal(struct trail *trail, struct registers *at)
 {
@@ -49,16 +41,6 @@ static uintptr_t cfa_of(struct trail *trail, const struct registers *at, struct 
 	default:
 		return 0;
 	}
-}
-
-static uintptr_t fp_slot(struct rule rule, uintptr_t cfa, uintptr_t fp)
-{
-	return (rule.fp == RULE_FP_AT_CFA ? cfa : fp) + WORD * (uintptr_t)(intptr_t)rule.fp_at;
-}
-
-static uintptr_t ra_slot(struct rule rule, uintptr_t cfa)
-{
-	return cfa + WORD * (uintptr_t)(intptr_t)rule.ra_at;
 }
 
 /* step - to the caller's frame. Return: false if that is not possible; @at is undefined then. */
@@ -305,95 +287,6 @@ static unsigned advance(struct trail *trail, struct registers *at, struct rule r
 	if (at->sp <= here.sp)
 		*straight = false;
 	return at->ip == 0 ? RULE_END : rule.kind;
-}
-
-/* Where the return address stands of a frame of struct inside. */
-static uintptr_t below(uintptr_t sp)
-{
-	return sp - WORD;
-}
-
-/* inside_met - is the frame at @sp one of the first *@known of @inside, and are all outside it there as well? Each
- * proves the next. Those that do not count any more are taken off *@known. */
-static inline bool inside_met(const struct inside *inside, uintptr_t sp, uintptr_t ip, unsigned *known)
-{
-	unsigned there;
-
-	while (*known && inside->frames[*known - 1].sp < sp)
-		--*known;
-	if (!*known || inside->frames[*known - 1].sp != sp || inside->frames[*known - 1].ip != ip)
-		return false;
-	there = *known - 1;
-	while (there > 0 && likely(word_at(below(inside->frames[there - 1].sp)) == inside->frames[there - 1].ip))
-		there--;
-	if (there == 0)
-		return true;
-	*known = there - 1;
-	return false;
-}
-
-/* inside_keep - @waiting frames, innermost first, go on the first @known. */
-static void inside_keep(struct inside *inside, unsigned known, unsigned waiting)
-{
-	inside->count = known + waiting;
-	for (unsigned i = 0; i < waiting; i++)
-		inside->frames[inside->count - 1 - i] = inside->waiting[i];
-}
-
-/* The frame pointer is not carried along but looked for when a frame needs it, which is rare; and only what is known of
- * the stack's extent is read: walk knows the rest. */
-bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof)
-{
-	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
-	const uintptr_t high = trail->extent.high;
-	struct inside *inside = &trail->inside;
-	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* stands for the frame pointer at the call */
-	unsigned known = inside->count && inside->frames[0].sp <= high ? inside->count : 0, waiting = 0;
-	bool keeps = true;
-
-	for (; !(inside_met(inside, sp, ip, &known) && waiting + known <= depth); waiting++) {
-		struct rule rule = rules_get_from(table, ip - 1);
-		uintptr_t cfa = sp + (uintptr_t)(intptr_t)rule.cfa, slot;
-
-		if (unlikely(waiting == depth))
-			return false;
-		if (likely(waiting < INSIDE_MOST))
-			inside->waiting[waiting] = (struct inner){ sp, ip };
-		if (unlikely(rule.stop)) {
-			known = 0;
-			waiting++;
-			break;
-		}
-		if (unlikely(rule.kind != RULE_SP)) {
-			if (rule.kind != RULE_FP || !saved)
-				return false;
-			uintptr_t fp = saved == at.sp - 2 * WORD ? at.fp : word_at(saved);
-			cfa = fp + (uintptr_t)(intptr_t)rule.cfa;
-			if (proof && saved == at.sp - 2 * WORD)
-				proof_add_fp(proof, fp);
-			else if (proof)
-				proof_add(proof, saved, fp);
-			keeps = false;
-		}
-		slot = ra_slot(rule, cfa);
-		if (unlikely(!rule.inner || slot < sp || slot >= high || slot >= cfa || slot % WORD != 0))
-			return false;
-		keeps &= slot == below(cfa);
-		ip = ADDRESS(word_at(slot));
-		if (proof)
-			proof_add(proof, slot, word_at(slot));
-		if (rule.fp != RULE_FP_SAME) {
-			saved = rule.fp == RULE_FP_AT_CFA ? fp_slot(rule, cfa, 0) : 0;
-			if (unlikely(saved < sp || saved >= cfa))
-				saved = 0;
-		}
-		sp = cfa;
-	}
-	for (unsigned i = known; proof && i > 1 && proof->count != PROOF_NONE; i--)
-		proof_add(proof, below(inside->frames[i - 2].sp), inside->frames[i - 2].ip);
-	if (likely(keeps && known + waiting <= INSIDE_MOST))
-		inside_keep(inside, known, waiting);
-	return true;
 }
 
 uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigned depth, bool *foreign,
