@@ -82,7 +82,7 @@ static void free_first(void *block);
 static _Alignas(64) struct {
 	FAMILY(POINTER)
 	void (*free)(void *block);
-	bool leaves_links;  /* it is glibc's */
+	bool leaves_links;  /* it is glibc's, and blocks are recorded */
 } real = {
 	FAMILY(INITIAL)
 	.free = free_first,
@@ -188,6 +188,11 @@ void alloc_init(void)
 		resolve();
 }
 
+void alloc_keep_links(void)
+{
+	real.leaves_links = false;
+}
+
 bool alloc_in_use(void)
 {
 	return dlsym(RTLD_DEFAULT, "malloc") == (void *)own_malloc;
@@ -284,7 +289,7 @@ static inline void forget_links(void *block)
 {
 	uintptr_t *link = block;
 
-	if (unlikely(!real.leaves_links || !block || record_mode == RECORD_OFF))
+	if (!real.leaves_links || unlikely(!block))
 		return;
 	for (unsigned i = 0; i < 2; i++)
 		if (!(link[i] >> ADDRESS_BITS))

@@ -7,6 +7,9 @@
 /* alloc_init - find the real functions now instead of at the first call. Thread: any. Signal: not safe. */
 void alloc_init(void);
 
+/* alloc_keep_links - after alloc_init: from now on blocks are given to the host as the allocator gives them. */
+void alloc_keep_links(void);
+
 /* alloc_in_use - false where the host brings a malloc of its own that goes before ours: then the frozen copy's heap
  * serves only this library, and an analysis may wait for a lock of the host's allocator. */
 bool alloc_in_use(void);

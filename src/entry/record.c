@@ -170,6 +170,7 @@ void record_init(void)
 	if (options.alloc == ALLOC_OFF || options.alloc == ALLOC_PYTHON) {
 		__atomic_store_n(&record_mode, RECORD_OFF, __ATOMIC_RELAXED);
 		blocks_each(drop, NULL);
+		alloc_keep_links();
 		blocks_restrict(options.alloc == ALLOC_OFF ? "switched off (alloc=off)" :
 				"only Python's allocations are recorded (alloc=python)", true);
 		return;
