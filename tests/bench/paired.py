@@ -35,7 +35,7 @@ def seconds(command, library, directory, options):
 
 
 def measure(command, library, pairs, options=""):
-    """The times of so many pairs, and what they come to."""
+    """The times of so many pairs, and what they come to. @options: the library's, as in FORKHELD_OPTIONS."""
     plain, preloaded = [], []
     for number in range(-1, pairs):
         with tempfile.TemporaryDirectory() as directory:

@@ -8,8 +8,6 @@
 #include <semaphore.h>
 
 #include "inside.h"
-#include "python/capi.h"
-#include "python/layout.h"
 
 #define NATIVE_KEY trace_native(0x1234, 0)
 
@@ -20,12 +18,10 @@ static pthread_t forking_thread;
 __attribute__((visibility("default"))) const char *test_attach(void);
 const char *test_attach(void)
 {
-	if (!capi_load(inside_symbol))
-		return capi_problem();
-	if (!layout_attach(inside_symbol))
-		return "the layout does not fit";
 	options.frames = 64;
-	return sem_init(&begun, 0, 0) == 0 && sem_init(&over, 0, 0) == 0 ? NULL : "no semaphore";
+	if (sem_init(&begun, 0, 0) != 0 || sem_init(&over, 0, 0) != 0)
+		return "no semaphore";
+	return inside_attach_layout();
 }
 
 static unsigned depth_of(uint32_t node)

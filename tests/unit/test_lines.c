@@ -4,18 +4,14 @@
 #include "python/lines.h"
 
 #include "inside.h"
-#include "python/capi.h"
-#include "python/layout.h"
 
 /* Return: 0, or why nothing can be compared. */
 __attribute__((visibility("default"))) const char *test_attach(void);
 const char *test_attach(void)
 {
-	if (!capi_load(inside_symbol))
-		return capi_problem();
-	if (!layout_attach(inside_symbol))
-		return "the layout does not fit";
-	return layout.linetable ? NULL : "the table of lines is not understood";
+	const char *problem = inside_attach_layout();
+
+	return problem || layout.linetable ? problem : "the table of lines is not understood";
 }
 
 static bool same(struct line_cursor *cursors, pyobject *code, uint32_t serial, int32_t offset)
