@@ -109,18 +109,17 @@ static struct {
 } own[OWN_MOST];
 static uint32_t own_count;
 
-static void *remember(void *memory, size_t size)
+void os_own_add(const void *memory, size_t size)
 {
 	uint32_t at;
 
-	if (!memory || __atomic_load_n(&own_count, __ATOMIC_RELAXED) >= OWN_MOST)
-		return memory;
+	if (__atomic_load_n(&own_count, __ATOMIC_RELAXED) >= OWN_MOST)
+		return;
 	at = __atomic_fetch_add(&own_count, 1, __ATOMIC_RELAXED);
 	if (at < OWN_MOST) {
 		__atomic_store_n(&own[at].end, (uintptr_t)memory + size, __ATOMIC_RELAXED);
 		__atomic_store_n(&own[at].start, (uintptr_t)memory, __ATOMIC_RELEASE);
 	}
-	return memory;
 }
 
 /* Before it is unmapped: afterwards it may be anybody's. What is left of a range on both sides is forgotten above. */
@@ -150,7 +149,11 @@ bool os_own(uint32_t index, uintptr_t *start, uintptr_t *end)
 
 void *os_map(size_t size)
 {
-	return remember(map(size, MAP_PRIVATE), size);
+	void *memory = map(size, MAP_PRIVATE);
+
+	if (memory)
+		os_own_add(memory, size);
+	return memory;
 }
 
 void *os_map_shared(size_t size)

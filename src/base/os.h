@@ -36,10 +36,11 @@ void os_unmap(void *memory, size_t size);
 #define OS_READABLE_SIZE 8u
 bool os_readable(uintptr_t address);
 
-/* os_own - the @index-th range that os_map has given, so that nobody takes its words for the host's; empty (0, 0)
- * where it has been given back. Not every one: thousands may be more than are remembered. Return: false past the
- * last. */
+/* os_own - the @index-th range that os_map has given or os_own_add told of, so that nobody takes its words for the
+ * host's; empty (0, 0) where it has been given back. Not every one: thousands may be more than are remembered. Return:
+ * false past the last. */
 bool os_own(uint32_t index, uintptr_t *start, uintptr_t *end);
+void os_own_add(const void *memory, size_t size);
 
 /* os_call - a system call that leaves errno alone. Return: the result, or a negative errno.
  * Thread, signal, fork: as the call itself. */

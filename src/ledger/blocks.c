@@ -31,6 +31,7 @@ void blocks_init(unsigned spacing)
 		heap_shift++;
 	blocks_fast_shift = heap_shift == BLOCKS_GLIBC_SHIFT ? BLOCKS_GLIBC_SHIFT : UINT8_MAX;
 	crowded = spacing < 1u << WINDOWS_NARROWEST;
+	os_own_add(blocks_regions, sizeof(blocks_regions));
 }
 
 /* A record's upper four bits: where in its window the block begins, in sixteenths. */

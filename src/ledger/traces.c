@@ -151,6 +151,8 @@ static bool reserve(void)
 	grown = map(size);
 	if (!grown)
 		return false;
+	if (!old)
+		os_own_add(first, sizeof(first));
 	grown->size = size;
 	grown->shift = (unsigned)__builtin_clzll(number) + 1;
 	/* As they lie in memory, not as they lie in the old slots. */

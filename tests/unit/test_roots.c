@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is left out of the roots afterwards. */
+/* What is left out of the roots: this library's own, and what is cut afterwards. */
 #define _GNU_SOURCE
 #include "native/roots.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include "base/os.h"
 #include "check.h"
 
 #define PAGE 4096u
@@ -23,8 +24,27 @@ static void check_order(const struct roots *roots)
 		CHECK(roots->spans[i].start <= roots->spans[i].end && roots->spans[i].end <= roots->spans[i + 1].start);
 }
 
+static char data[3 * PAGE];
+
+/* Of data the middle, not by pages. */
+static void check_own(void)
+{
+	uintptr_t start = (uintptr_t)data, from = start + PAGE + 24, to = start + 2 * PAGE + 40, own;
+	struct roots roots;
+
+	os_own_add((void *)from, to - from);
+	own = (uintptr_t)os_map(PAGE);
+	CHECK(own && roots_read(&roots, (uintptr_t)__builtin_frame_address(0), NULL) == 0);
+	CHECK(covered(&roots, start, from) && covered(&roots, to, start + sizeof(data)));
+	CHECK(!covered(&roots, from, from + 8) && !covered(&roots, to - 8, to));
+	CHECK(!covered(&roots, own, own + 8));
+	roots_finish(&roots);
+	os_unmap((void *)own, PAGE);
+}
+
 int main(void)
 {
+	check_own();
 	char *memory = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t start = (uintptr_t)memory;
 	struct roots roots;
