@@ -15,13 +15,13 @@
 #include "base/address.h"
 #include "base/libc.h"
 #include "base/os.h"
+#include "entry/early.h"
 #include "entry/export.h"
 #include "entry/record_fast.h"
 #include "snapshot/freeze.h"
 #include "snapshot/bump.h"
 
 #define PAGE ((size_t)4096)
-#define EARLY_ROOM 16384u
 
 /* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's
  * slots, jemalloc and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare
@@ -33,33 +33,7 @@
 #define SPACING_OTHERS 16u
 #endif
 
-/* Before glibc 2.34 dlsym itself allocates: those few blocks live here for ever. */
-static struct {
-	_Alignas(16) char room[EARLY_ROOM];
-	size_t used;
-} early;
 static __thread bool resolving __attribute__((tls_model("initial-exec")));
-
-static bool early_owns(const void *block)
-{
-	return (uintptr_t)block - (uintptr_t)early.room < EARLY_ROOM;
-}
-
-/* The size stands before the block. Not given back, so it is zeroed memory. */
-static void *early_alloc(size_t size)
-{
-	size_t need = ((size + 15) & ~(size_t)15) + 16, at;
-
-	if (size > EARLY_ROOM || (at = __atomic_fetch_add(&early.used, need, __ATOMIC_RELAXED)) + need > EARLY_ROOM)
-		return NULL;
-	*(size_t *)(early.room + at) = size;
-	return early.room + at + 16;
-}
-
-static size_t early_size(const void *block)
-{
-	return *(const size_t *)((const char *)block - 16);
-}
 
 /* X(result, name, parameters, arguments, what a call made by dlsym itself gets) */
 #define FAMILY(X) \
