@@ -22,6 +22,7 @@
 #include "snapshot/bump.h"
 
 #define PAGE ((size_t)4096)
+#define CLEARED 8192u      /* bytes of the largest block that is zeroed */
 
 /* How close two blocks can begin: of glibc's own chunks the smallest has 32 bytes. Whatever else may be there (musl's
  * slots, jemalloc and tcmalloc linked or preloaded behind this library) packs them closer; a block of 8 bytes is rare
@@ -57,6 +58,7 @@ static _Alignas(64) struct {
 	FAMILY(POINTER)
 	void (*free)(void *block);
 	bool leaves_links;  /* it is glibc's, and blocks are recorded */
+	bool clears;        /* nor does anything else stay of a block's earlier life */
 } real = {
 	FAMILY(INITIAL)
 	.free = free_first,
@@ -167,6 +169,30 @@ void alloc_keep_links(void)
 	real.leaves_links = false;
 }
 
+/* Does the allocator fill blocks with something of its own (MALLOC_PERTURB_)? Not the smallest, which come from its
+ * caches. */
+static bool perturbs(void)
+{
+	enum { SIZE = 4096, MIDDLE = SIZE / 2, OURS = 0x5a };
+	char *block = real.malloc(SIZE);
+	uintptr_t first = (uintptr_t)block;
+	bool filled;
+
+	if (!block)
+		return false;
+	*(volatile char *)&block[MIDDLE] = OURS;
+	real.free(block);
+	block = real.malloc(SIZE);
+	filled = (uintptr_t)block == first && block[MIDDLE] != OURS && block[MIDDLE];
+	real.free(block);
+	return filled;
+}
+
+void alloc_clear(void)
+{
+	real.clears = real.leaves_links && !perturbs();
+}
+
 bool alloc_in_use(void)
 {
 	return dlsym(RTLD_DEFAULT, "malloc") == (void *)own_malloc;
@@ -270,8 +296,30 @@ static inline void forget_links(void *block)
 			link[i] = 0;
 }
 
+/* Is this call for a block of Python's own? What may be a pointer there, Python knows. */
+static inline bool for_python(void)
+{
+	return claim_mine.leaf || record_self.quiet;
+}
+
+/* From @from bytes on. Large blocks are their owners' to fill: few are written in part, and the time would be seen. */
+static __attribute__((noinline)) void clear(void *block, size_t from)
+{
+	size_t size = real.malloc_usable_size(block);
+
+	if (size <= CLEARED && from < size)
+		memset((char *)block + from, 0, size - from);
+}
+
+static inline void forget(void *block)
+{
+	forget_links(block);
+	if (unlikely(real.clears && block) && !for_python())
+		clear(block, 0);
+}
+
 /* The event of a new block: @frame is the wrapper's own. */
-#define BORN(block) (forget_links(block), record_put(block, CALLER_FRAME()))
+#define BORN(block) (forget(block), record_put(block, CALLER_FRAME()))
 
 EXPORT void *malloc(size_t size)
 {
@@ -280,7 +328,7 @@ EXPORT void *malloc(size_t size)
 	if (unlikely(freeze_mode))
 		return malloc_special(size);
 	block = real.malloc(size);
-	forget_links(block);
+	forget(block);
 	record_put_fast(block, CALLER_FRAME());
 	return block;
 }
@@ -304,11 +352,15 @@ static bool stayed(size_t size)
 
 static inline __attribute__((always_inline)) void *move(void *block, size_t size, const void *frame)
 {
+	bool clears = unlikely(real.clears) && !for_python();
+	size_t old = clears && block ? real.malloc_usable_size(block) : 0;
 	uint32_t record = record_take(block);
 	void *moved = real.realloc(block, size);
 
 	if (!block)
 		forget_links(moved);
+	if (clears && moved)
+		clear(moved, old);
 	if (likely(moved))
 		record_put_fast(moved, frame);
 	else if (stayed(size))

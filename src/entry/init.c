@@ -24,10 +24,11 @@ static void python_at_exit(void)
 
 static void allocations_init(void)
 {
-	bool objects = options.alloc == ALLOC_ALL || options.alloc == ALLOC_PYTHON;
+	bool all = options.alloc == ALLOC_ALL, objects = all || options.alloc == ALLOC_PYTHON;
 
 	trace_init((unsigned)options.frames);
-	objects_configure(objects, options.alloc == ALLOC_ALL ? trace_here_proven : NULL, record_before, record_after);
+	objects_configure(objects, all ? trace_here_proven : NULL, record_before, record_after,
+			  all && !options.sample ? alloc_clear : NULL);
 	if (options.sample)
 		objects_sample(record_sampled);
 	record_init();

@@ -21,11 +21,14 @@ static struct domain domains[STARTS][2];
 static unsigned starts;
 
 static bool wanted, hooked;
+static void (*tell)(void);
 static const char *problem = "Python has not been initialised";
 
-void objects_configure(bool on, memo_native_fn native, void (*before)(void), void (*after)(void))
+void objects_configure(bool on, memo_native_fn native, void (*before)(void), void (*after)(void),
+		       void (*attached)(void))
 {
 	wanted = on;
+	tell = attached;
 	hooks.native = native;
 	if (before && after) {
 		hooks.before = before;
@@ -96,6 +99,8 @@ void objects_attach(void *(*symbol)(const char *name))
 		problem = "the frames of this CPython are not laid out as its version should have them";
 	else
 		problem = NULL;
+	if (!problem && tell)
+		tell();
 }
 
 uintptr_t objects_evaluator(void)

@@ -10,8 +10,9 @@
 
 /* objects_configure - before the interpreter starts: record (@on), and with native frames where an extension
  * allocates (@native, NULL for none). @before, @after: around the real allocator's calls, so that the malloc below
- * it is not recorded twice. */
-void objects_configure(bool on, memo_native_fn native, void (*before)(void), void (*after)(void));
+ * it is not recorded twice. @attached (or NULL): called when all is recorded from now on, with the GIL. */
+void objects_configure(bool on, memo_native_fn native, void (*before)(void), void (*after)(void),
+		       void (*attached)(void));
 
 /* objects_sample - only blocks for which @chosen (bytes that the block takes) says so are recorded. Before the
  * interpreter starts. */
