@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/address.h"
+#include "base/os.h"
 #include "python/shapes.h"
 
 #define CODE_UNIT 2u          /* bytes; since 3.11 they stand within the object */
@@ -12,6 +14,15 @@
 #define LEAST (4 * WORD)
 /* So many bytes more than it is asked for may an allocator give: CPython's, and glibc's, which it asks for more. */
 #define SLACK(size) ((size) > 512 ? 48u : 16u)
+/* Modules are frozen deep since then: their objects are static, and begin with this count. */
+#define STATIC_SINCE 0x030b
+#define STATIC_COUNT 999999999
+#define STATIC_DRIFT 65536    /* counted from there */
+#define STATIC_COUNT_12 0xffffffffu
+#define STATIC_COUNT_14 0xc0000000u  /* with flags in the upper 16 bits of the word */
+#define STATIC_FLAGS_SINCE 0x030e
+#define STATIC_FLAGS_SHIFT 48
+#define PAGE 4096u
 
 #define TYPE_INLINE_VALUES (1ul << 2)  /* 3.13+: an instance's attributes may lie behind it */
 #define TYPE_LONG (1ul << 24)
@@ -19,6 +30,7 @@
 #define TYPE_TUPLE (1ul << 26)
 #define TYPE_UNICODE (1ul << 28)
 #define TYPE_DICT (1ul << 29)
+#define TYPE_TYPE (1ul << 31)
 
 /* Their pointer to what they refer to holds nothing. */
 static bool is_weak(const pytype *type)
@@ -92,7 +104,7 @@ static bool tail_of(const pyobject *object, struct tail *tail)
 	else if (type == py.PyLong_Type)
 		*tail = (struct tail){LONG_DIGITS * WORD, digits_of(length), LONG_DIGIT, 0, LONG_DIGITS * WORD};
 	else if (type == py.PyCode_Type && py.version >= CODE_UNITS_SINCE)
-		*tail = (struct tail){(size_t)type->basic_size, length, CODE_UNIT, 0, SIZE_MAX};
+		*tail = (struct tail){(size_t)type->basic_size, length, CODE_UNIT, 0, (size_t)type->basic_size};
 	else
 		return false;
 	return true;
@@ -137,6 +149,79 @@ size_t buffers_pointers(uintptr_t block, size_t size)
 	if (tail.units > size || end + tail.end > size || size - end - tail.end >= SLACK(size))
 		return size;
 	return end < tail.pointers ? end : tail.pointers;
+}
+
+uintptr_t buffers_flags(const pyobject *object)
+{
+	return object->type->flags & TYPE_TYPE ? (uintptr_t)&((const pytype *)object)->flags : 0;
+}
+
+/* As far as can be read: a file behind it may have become shorter. */
+static uintptr_t readable_end(uintptr_t start, uintptr_t end)
+{
+	uintptr_t at = start & ~(uintptr_t)(PAGE - 1);
+
+	while (at < end && os_readable(at))
+		at += PAGE;
+	return at < end ? at : end;
+}
+
+/* @length characters, none of which is beyond ASCII or ends a C string, and what does. */
+static bool is_ascii(const signed char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= 0)
+			return false;
+	return !text[length];
+}
+
+/* Words with which static objects begin: those of which @mask leaves @first or up to @span more. The lower half of a
+ * pointer would look like a count, too. */
+struct beginning {
+	uint64_t mask, first, span;
+};
+
+static struct beginning static_beginning(void)
+{
+	if (py.version < SPLIT_COUNT)
+		return (struct beginning){UINT64_MAX, STATIC_COUNT - STATIC_DRIFT, 2 * STATIC_DRIFT};
+	if (py.version < STATIC_FLAGS_SINCE)
+		return (struct beginning){UINT64_MAX, STATIC_COUNT_12, 0};
+	return (struct beginning){((uint64_t)1 << STATIC_FLAGS_SHIFT) - 1, STATIC_COUNT_14, 0};
+}
+
+/* Text, digits or code of the static object that may be at @at: [*@from, *@to). */
+static bool static_text(uintptr_t at, uintptr_t end, uintptr_t *from, uintptr_t *to)
+{
+	const pyobject *object = (const pyobject *)at;
+	struct tail tail;
+
+	if (!tail_of(object, &tail) || tail.start > end - at ||
+	    tail.units >= (end - at - tail.start) / tail.unit)
+		return false;
+	if (object->type == py.PyUnicode_Type && !is_ascii((const signed char *)(at + tail.start), tail.units))
+		return false;
+	*from = at + tail.start;
+	*to = *from + tail.units * tail.unit;
+	return true;
+}
+
+void buffers_static(uintptr_t start, uintptr_t end, void (*visit)(void *context, uintptr_t at), void *context)
+{
+	const struct beginning beginning = static_beginning();
+	uintptr_t from = 0, to = 0, word;
+
+	if (py.version < STATIC_SINCE)
+		return;
+	end = readable_end(start, end);
+	for (uintptr_t at = start; at + LEAST <= end; at += WORD) {
+		word = *(const uintptr_t *)at;
+		if (at >= to && ((word & beginning.mask) - beginning.first > beginning.span ||
+				 !static_text(at, end, &from, &to)))
+			continue;
+		if (at >= from && at < to && word >= PAGE && word >> ADDRESS_BITS == 0)
+			visit(context, at);
+	}
 }
 
 uintptr_t buffers_end(const pyobject *object)

@@ -25,9 +25,18 @@ uintptr_t buffers_end(const pyobject *object);
 uintptr_t buffers_least_end(const pyobject *object);
 
 /* buffers_pointers - how many of the @size bytes of CPython's block at @block may hold pointers: of an int or an ASCII
- * text those of its head, of bytes, code and a tuple none behind the last whole word, of a container or frame on a free
- * list none. Many of these the graph does not show; and what an earlier life of the block left in them and behind them,
- * or a few bytes and what pads them, looks like addresses. */
+ * text those of its head, of code those before its units, of bytes and a tuple none behind the last whole word, of a
+ * container or frame on a free list none. Many of these the graph does not show; and what an earlier life of the block
+ * left in them and behind them, or a few bytes and what pads them, looks like addresses. */
 size_t buffers_pointers(uintptr_t block, size_t size);
+
+/* buffers_flags - where the flags of a class stand, which look like an address of a heap that lies low; 0 if @object is
+ * none. */
+uintptr_t buffers_flags(const pyobject *object);
+
+/* buffers_static - @visit the words in the interpreter's own data, [@start, @end), that could be taken for addresses
+ * but are text, digits or code of static objects (3.11+: of modules that are part of the interpreter). What inline
+ * caches in code hold is borrowed. */
+void buffers_static(uintptr_t start, uintptr_t end, void (*visit)(void *context, uintptr_t at), void *context);
 
 #endif

@@ -25,7 +25,7 @@ enum role {
 
 struct search {
 	const struct analysis *analysis;
-	const struct roots *roots;
+	struct roots *roots;
 	const uint8_t *wanted;
 	struct gathered gathered;
 	uint8_t *role;         /* [gathered.mark.count]: its kinds, refined */
@@ -84,6 +84,7 @@ static void assign(struct search *search)
 	for (uint32_t i = heap->registration_count; i < heap->count; i++) {
 		const pyobject *object = heap->objects[i];
 		uintptr_t block = objects_block(object), tables[BUFFERS_TABLES];
+		uintptr_t flags = buffers_flags(object);
 		uint32_t index = !block ? MARK_FREE :
 				 set_role(search, block, buffers_plain(object) ? ROLE_PLAIN :
 							 search->wanted[i] ? ROLE_SOURCE : ROLE_OBJECT);
@@ -91,6 +92,8 @@ static void assign(struct search *search)
 			trim(&search->gathered.mark, index, object);
 		for (unsigned count = buffers_tables(object, tables); count-- > 0;)
 			set_role(search, tables[count], ROLE_PLAIN);
+		if (flags)
+			leads_cut(search->roots, flags);
 	}
 }
 
@@ -116,6 +119,18 @@ static bool follow_sources(struct search *search)
 		if (search->role[i] == ROLE_NATIVE && mark->block[i].label != MARK_FREE)
 			return true;
 	return false;
+}
+
+static void cut_word(void *roots, uintptr_t at)
+{
+	leads_cut(roots, at);
+}
+
+static void cut_static(struct roots *roots)
+{
+	const struct root_span *data = roots_find(roots, (uintptr_t)py.PyCode_Type);
+	if (data)
+		buffers_static(data->start, data->end, cut_word, roots);
 }
 
 /* Objects in pools that have no record: no part of the scan holds them. */
@@ -191,13 +206,14 @@ static int look(struct beneath *beneath, struct search *search)
 		beneath->shares = calloc(1, sizeof *beneath->shares);
 		return beneath->shares ? 0 : -ENOMEM;
 	}
+	cut_static(search->roots);
 	exclude_unrecorded(search);
 	scan_memory(&search->gathered.mark, search->roots, MARK_OUTSIDE, is_outside, search);
 	mark_spread(&search->gathered.mark);
 	return share_out(beneath, search);
 }
 
-int beneath_find(struct beneath *beneath, const struct analysis *analysis, const struct roots *roots,
+int beneath_find(struct beneath *beneath, const struct analysis *analysis, struct roots *roots,
 		 const uint8_t *wanted)
 {
 	struct search search = {.analysis = analysis, .roots = roots, .wanted = wanted};

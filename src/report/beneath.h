@@ -27,8 +27,9 @@ struct beneath {
 };
 
 /* beneath_find - of the objects for which @wanted[nodes] is not 0, with all that these dominate among them. Before
- * anything is named. Return: 0, or -ENOMEM. Given back with the copy's heap. */
-int beneath_find(struct beneath *beneath, const struct analysis *analysis, const struct roots *roots,
+ * anything is named. What the objects show to be no pointer is cut from @roots. Return: 0, or -ENOMEM. Given back with
+ * the copy's heap. */
+int beneath_find(struct beneath *beneath, const struct analysis *analysis, struct roots *roots,
 		 const uint8_t *wanted);
 
 /* beneath_of - bytes under @node and what it dominates (a registration is a node). @plumbing: also under plumbing. */

@@ -36,6 +36,12 @@ bool leads_word(const struct roots *roots, uintptr_t word)
 	return blocks_page(word) ? roots_find(roots, word) && blocks_at_or_before(word, REACH) : in_heap(roots, word);
 }
 
+void leads_cut(struct roots *roots, uintptr_t at)
+{
+	if (leads_word(roots, *(const uintptr_t *)at))
+		roots_cut(roots, at, at + WORD);
+}
+
 static bool leads(const struct heap *heap, const struct roots *roots, uintptr_t word, const uintptr_t *tables,
 		  unsigned count)
 {

@@ -12,6 +12,9 @@
 /* leads_word - may @word lead into a block at all? */
 bool leads_word(const struct roots *roots, uintptr_t word);
 
+/* leads_cut - the word at @at is no pointer: left out of @roots if it looks like one, which few do. */
+void leads_cut(struct roots *roots, uintptr_t at);
+
 /* leads_find - may a word of the objects for which @wanted[nodes] is not 0 lead to a block in which no object of
  * the graph lives, nor the table of one of CPython's containers? Ends at the first that does. */
 bool leads_find(const struct analysis *analysis, const struct roots *roots, const uint8_t *wanted);

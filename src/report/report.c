@@ -99,7 +99,7 @@ static void cut(void *roots, uintptr_t start, uintptr_t end)
 }
 
 /* Where a pointer may lie. Before the copy's own heap grows. */
-static const struct roots *look_around(const struct report_request *request, bool python)
+static struct roots *look_around(const struct report_request *request, bool python)
 {
 	static struct roots roots;
 	if (!report_looks_around(request))

@@ -26,7 +26,7 @@ struct material {
 	uint64_t objects_dropped;
 	struct allocations *allocations; /* NULL where the blocks were not looked at */
 	const char *allocations_problem; /* why not, or NULL */
-	const struct roots *roots;      /* the process's memory outside the heap; NULL where it was not asked for */
+	struct roots *roots;            /* the process's memory outside the heap; NULL where it was not asked for */
 	const struct beneath *beneath;        /* NULL where native memory was not looked at */
 	const char *beneath_problem;    /* why not, or NULL */
 	const struct kept *kept;        /* NULL where what native handlers hold was not looked for */
