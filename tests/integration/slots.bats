@@ -259,16 +259,26 @@ thunks() {
 	assert_json '[.registrations[].frees.native_bytes] == [400, 0]'
 }
 
-@test "a nested function: its own data, but not what the function around it holds" {
-	[ -x "$native/nested" ] || skip_because "no nested functions with this compiler"
-	preloaded "$native/nested" data || [ $? -eq 10 ]
+# nested PROGRAM
+nested() {
+	preloaded "$native/$1" data || [ $? -eq 10 ]
 	all_read
 	assert_json '[.findings[] | [.rule, .level, .count]] == [["FH005", "error", 10]]'
 	assert_json '[.blocks[].slot | [.kind, .symbol]] | unique == [["data", "lost"]]'
 	drop_reports
-	preloaded "$native/nested" frame || [ $? -eq 10 ]
+	preloaded "$native/$1" frame || [ $? -eq 10 ]
 	assert_json '.findings == [] and .blocks == []'
 	assert_json '.capabilities[] | select(.name == "native.retention") | .state == "full"'
+}
+
+@test "a nested function: its own data, but not what the function around it holds" {
+	[ -x "$native/nested" ] || skip_because "no nested functions with this compiler"
+	nested nested
+}
+
+@test "a nested function whose code is not on the stack" {
+	[ -x "$native/nested_mapped" ] || skip_because "this compiler puts it on the stack"
+	nested nested_mapped
 }
 
 @test "a handler of Python's ctypes: Python keeps what is behind it" {
