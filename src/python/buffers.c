@@ -65,6 +65,8 @@ unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES]
 	} else if (type == py.PySet_Type || type == py.PyFrozenSet_Type || type_inherits(type, py.PySet_Type) ||
 		   type_inherits(type, py.PyFrozenSet_Type)) {
 		tables[count++] = words[SET_TABLE];
+	} else if (type->flags & TYPE_TYPE) {
+		tables[count++] = (uintptr_t)((const pytype *)object)->doc;
 	}
 	if (py.version >= PRE_HEADERS_SINCE && (type->flags & TYPE_MANAGED_DICT))
 		for (intptr_t i = ATTRIBUTES_FIRST; i <= ATTRIBUTES_DICT; i++) /* 3.12 marks values by an odd address */

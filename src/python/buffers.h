@@ -16,7 +16,8 @@
 bool buffers_plain(const pyobject *object);
 
 /* buffers_tables - addresses within further blocks of that kind: a list's items, a dict's keys and values, a set's
- * table, also of their subclasses; the attributes of an instance. Some may be no block's. Return: how many. */
+ * table, also of their subclasses; the attributes of an instance; the text about a class. Some may be no block's.
+ * Return: how many. */
 unsigned buffers_tables(const pyobject *object, uintptr_t tables[BUFFERS_TABLES]);
 
 /* buffers_end - where @object ends if all of its type are as long, else 0. buffers_least_end - the part that its

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """buffers_check.py MODULE - which bytes of a block may hold pointers: of ints, ASCII text and code those of the head,
 of bytes and tuples no more than are theirs, of what is on a free list none; of others, of subclasses, and where the
-length does not fit, all. Where a class's flags stand. Which words of static objects are text, digits or code.
+length does not fit, all. Where a container has its items, a class its text and its flags. Which words of static objects are text, digits or code.
 """
 import ctypes
 import gc
@@ -89,6 +89,27 @@ if sys.version_info < (3, 14):
         assert module.test_pointers(block, size) in (size, TUPLE_HEAD + 32), value
         del value
         assert module.test_pointers(block, size) == GC_HEAD, make
+
+# The items of containers, which have the same words as others have; the text about a class.
+module.test_tables.argtypes = [ctypes.py_object, ctypes.c_void_p]
+
+
+def tables(value):
+    found = (ctypes.c_size_t * 4)()
+    return list(found[:module.test_tables(value, found)])
+
+
+class Told(list):
+    """So many words about a class."""
+
+
+items = [object() for _ in range(3)]
+for value in items, Told(items):
+    assert tables(value)[0] and list((ctypes.c_size_t * 3).from_address(tables(value)[0])) == [id(i) for i in items]
+for value in {1: 2}, {1, 2}, frozenset([1, 2]):
+    assert tables(value) and tables(value)[0], value
+assert ctypes.string_at(*tables(Told)).decode() == Told.__doc__
+assert tables(Bytes) == [0] and tables(1) == tables("text") == tables(b"text") == []
 
 # The flags, of static classes and of others.
 module.test_flags.argtypes = [ctypes.py_object]

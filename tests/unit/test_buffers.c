@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A module for a running Python to load: what buffers_pointers, _flags and _static say of its objects. */
+/* A module for a running Python to load: what buffers_pointers, _tables, _flags and _static say of its objects. */
 #define _GNU_SOURCE
 #include "python/buffers.h"
 
@@ -16,6 +16,13 @@ __attribute__((visibility("default"))) size_t test_pointers(uintptr_t block, siz
 size_t test_pointers(uintptr_t block, size_t size)
 {
 	return buffers_pointers(block, size);
+}
+
+/* @tables: room for BUFFERS_TABLES. */
+__attribute__((visibility("default"))) unsigned test_tables(const pyobject *object, uintptr_t *tables);
+unsigned test_tables(const pyobject *object, uintptr_t *tables)
+{
+	return buffers_tables(object, tables);
 }
 
 __attribute__((visibility("default"))) uintptr_t test_flags(const pyobject *object);
