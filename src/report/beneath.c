@@ -8,6 +8,7 @@
 #include "ledger/blocks.h"
 #include "ledger/blocks_fast.h"
 #include "python/buffers.h"
+#include "python/interpreters.h"
 #include "python/objects.h"
 #include "report/gather.h"
 #include "report/leads.h"
@@ -77,24 +78,39 @@ static void trim_buffers(struct search *search)
 			mark_resize(mark, i, buffers_pointers(mark->block[i].start, mark_size(mark, i)));
 }
 
+static void assign_tables(struct search *search, const pyobject *object)
+{
+	uintptr_t tables[BUFFERS_TABLES];
+	for (unsigned count = buffers_tables(object, tables); count-- > 0;)
+		set_role(search, tables[count], ROLE_PLAIN);
+}
+
+/* The fork lists are no nodes. */
+static void assign_lists(struct search *search)
+{
+	for (uint32_t i = 0; i < interpreters_count(); i++)
+		for (int phase = 0; phase < PHASES; phase++)
+			if (!interpreters_get(i)->ended && interpreters_get(i)->lists[phase])
+				assign_tables(search, interpreters_get(i)->lists[phase]);
+}
+
 /* Which block is whose. Whatever CPython's own containers lead to is in the graph. */
 static void assign(struct search *search)
 {
 	const struct heap *heap = &search->analysis->heap;
 	for (uint32_t i = heap->registration_count; i < heap->count; i++) {
 		const pyobject *object = heap->objects[i];
-		uintptr_t block = objects_block(object), tables[BUFFERS_TABLES];
-		uintptr_t flags = buffers_flags(object);
+		uintptr_t block = objects_block(object), flags = buffers_flags(object);
 		uint32_t index = !block ? MARK_FREE :
 				 set_role(search, block, buffers_plain(object) ? ROLE_PLAIN :
 							 search->wanted[i] ? ROLE_SOURCE : ROLE_OBJECT);
 		if (index != MARK_FREE)
 			trim(&search->gathered.mark, index, object);
-		for (unsigned count = buffers_tables(object, tables); count-- > 0;)
-			set_role(search, tables[count], ROLE_PLAIN);
+		assign_tables(search, object);
 		if (flags)
 			leads_cut(search->roots, flags);
 	}
+	assign_lists(search);
 }
 
 /* Are there native blocks to be told about? */

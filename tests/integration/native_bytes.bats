@@ -37,7 +37,7 @@ in_tries() {
 	done
 }
 
-# all_of_text PYTHON, all_of_code PYTHON
+# all_of PYTHON CASE - is all that is freed found? all_of_text PYTHON, all_of_code, all_of_lists
 all_of() {
 	local case said freed
 	read -r case said freed < <(beneath "$1" "$2")
@@ -48,6 +48,9 @@ all_of() {
 all_of_text() {
 	all_of "$1" text
 }
+all_of_lists() {
+	all_of "$1" lists
+}
 all_of_code() {
 	"$1" -c 'import sys; sys.exit(sys.version_info >= (3, 11))' || all_of "$1" code
 }
@@ -55,6 +58,10 @@ all_of_code() {
 @test "an address in six bytes of a bytes object is no pointer, nor is one in code" {
 	in_tries all_of_text
 	in_tries all_of_code
+}
+
+@test "behind the entries of the fork lists there are no pointers" {
+	in_tries all_of_lists
 }
 
 # nearly_all PYTHON - are nine tenths found of what is freed?
