@@ -163,6 +163,29 @@ static bool occupied(uint64_t page, uintptr_t address)
 	return BLOCK_TRACE(record) && (record ^ place_of(address, (unsigned)(page & SHIFT_MASK))) >> 28;
 }
 
+/* Not the first that can begin in its window. */
+static inline bool is_second(uintptr_t address)
+{
+	return crowded && address % (1u << WINDOWS_NARROWEST) != 0;
+}
+
+/* Before a record is there that shares its window. */
+static inline void share(uintptr_t address)
+{
+	if (is_second(address))
+		mark(blocks_regions[address >> REGION_SHIFT]->shared, address >> PAGE_SHIFT & (REGION_PAGES - 1));
+}
+
+/* May another's record stand where this block's would? */
+static inline bool is_shared(uintptr_t address)
+{
+	uintptr_t page = address >> PAGE_SHIFT & (REGION_PAGES - 1);
+
+	return is_second(address) ||
+	       (crowded && __atomic_load_n(&blocks_regions[address >> REGION_SHIFT]->shared[page / 64],
+					   __ATOMIC_RELAXED) >> page % 64 & 1);
+}
+
 /* The page has no windows yet, or too wide ones. */
 static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trace, unsigned wanted)
 {
@@ -175,6 +198,7 @@ static __attribute__((noinline)) bool put_first(uintptr_t address, uint32_t trac
 	mark(blocks_regions[address >> REGION_SHIFT]->used, address >> PAGE_SHIFT & (REGION_PAGES - 1));
 	if (!settle(slot, wanted))
 		return refuse();
+	share(address);
 	store(__atomic_load_n(slot, __ATOMIC_ACQUIRE), address, trace);
 	return true;
 }
@@ -187,6 +211,7 @@ static __attribute__((noinline)) bool put_other(uintptr_t address, uint32_t trac
 		return put_first(address, trace, heap_shift);
 	if (crowded && occupied(page, address))
 		return lose();
+	share(address);
 	store(page, address, trace);
 	return true;
 }
@@ -254,6 +279,17 @@ uint32_t blocks_take(uintptr_t address)
 	if (likely((page & SHIFT_MASK) == BLOCKS_GLIBC_SHIFT))
 		return take((page & ~SHIFT_MASK) | BLOCKS_GLIBC_SHIFT, address);
 	return take_other(page, address);
+}
+
+void blocks_drop_other(uintptr_t address)
+{
+	uint64_t page = blocks_page(address);
+
+	/* Of a heap with many blocks the window is seldom in a cache: nobody waits for what is only written. */
+	if ((page & SHIFT_MASK) == heap_shift && !is_shared(address))
+		__atomic_store_n(window_of(page, address), BLOCK_NONE, __ATOMIC_RELAXED);
+	else
+		take_other(page, address);
 }
 
 void blocks_put_back(uintptr_t address, uint32_t record)

@@ -21,6 +21,7 @@
 struct blocks_region {
 	uint64_t page[BLOCKS_REGION_PAGES];
 	uint64_t used[BLOCKS_REGION_PAGES / 64];
+	uint64_t shared[BLOCKS_REGION_PAGES / 64];  /* and for each in which two blocks may begin in one window */
 };
 extern struct blocks_region *blocks_regions[BLOCKS_REGIONS] __attribute__((visibility("hidden")));
 extern uint8_t blocks_fast_shift __attribute__((visibility("hidden"))); /* BLOCKS_GLIBC_SHIFT, or of no page */
@@ -69,7 +70,9 @@ static inline void blocks_put_fast(uintptr_t address, uint32_t trace)
 }
 
 /* blocks_drop - as blocks_take, for a block of the host's malloc that is about to be freed, without a look at its
- * record: no other can begin in its window, so what stands there is its own or nothing. */
+ * record: no other can begin in its window, so what stands there is its own or nothing. blocks_drop_other - the same
+ * in any page, with a look where another can. */
+void blocks_drop_other(uintptr_t address);
 static inline void blocks_drop(uintptr_t address)
 {
 	uint64_t page = blocks_page(address);
@@ -77,7 +80,7 @@ static inline void blocks_drop(uintptr_t address)
 	if (blocks_glibc(page))
 		__atomic_store_n(blocks_glibc_window(page, address), BLOCK_NONE, __ATOMIC_RELAXED);
 	else if (page)
-		blocks_take(address);
+		blocks_drop_other(address);
 }
 
 #endif

@@ -313,6 +313,16 @@ static void crowded_heaps(void)
 	blocks_drop(heap + 24);
 	blocks_put_fast(heap + 24, 7);
 	CHECK(blocks_get(heap + 16) == 3 && blocks_get(heap + 24) == BLOCK_NONE && blocks_lost() == lost + 2);
+	blocks_drop(heap + 16);
+	CHECK(blocks_get(heap + 16) == BLOCK_NONE && blocks_put(heap + 24, 7));
+	blocks_drop(heap + 16);
+	CHECK(blocks_get(heap + 24) == 7 && blocks_take(heap + 24) == 7 && blocks_put(heap + 16, 3));
+	/* Nor where no block is known that is not the first of its window. */
+	blocks_put_fast(heap + PAGE + 32, 8);
+	blocks_drop(heap + PAGE + 40);
+	CHECK(blocks_get(heap + PAGE + 32) == 8);
+	blocks_drop(heap + PAGE + 32);
+	CHECK(blocks_get(heap + PAGE + 32) == BLOCK_NONE);
 	blocks_init(16);
 	CHECK(blocks_put(heap, 5) && blocks_get(heap + 8) == BLOCK_NONE);
 	blocks_init(32);
