@@ -21,14 +21,14 @@ static struct domain domains[STARTS][2];
 static unsigned starts;
 
 static bool wanted, hooked;
-static void (*tell)(void);
+static void (*when_attached)(void);
 static const char *problem = "Python has not been initialised";
 
 void objects_configure(bool on, memo_native_fn native, void (*before)(void), void (*after)(void),
 		       void (*attached)(void))
 {
 	wanted = on;
-	tell = attached;
+	when_attached = attached;
 	hooks.native = native;
 	if (before && after) {
 		hooks.before = before;
@@ -99,8 +99,8 @@ void objects_attach(void *(*symbol)(const char *name))
 		problem = "the frames of this CPython are not laid out as its version should have them";
 	else
 		problem = NULL;
-	if (!problem && tell)
-		tell();
+	if (!problem && when_attached)
+		when_attached();
 }
 
 uintptr_t objects_evaluator(void)
