@@ -95,7 +95,8 @@ static void take(struct edges *edges)
 		if (node == NODE_NONE)
 			return;
 		__builtin_prefetch(&heap->edges_in[node + 2], 1);
-		heap->references[node] += !reference->counted;
+		if (unlikely(!reference->counted)) /* the count is as far away as the object: not touched without need */
+			heap->references[node]++;
 		result = graph_edge(&heap->graph, node);
 		if (heap->graph.edges > edges->done + BEHIND)
 			count_edge(edges);

@@ -110,6 +110,23 @@ static void wave_hold(struct wave *wave, uint32_t node, uint32_t parent, uint8_t
 	wave->queue[wave->graph->nodes - ++wave->held] = node;
 }
 
+/* Ask for what the queue's places from @head on will need: each as soon as what leads to it has come. */
+static inline void wave_ask(const struct wave *wave, uint32_t head)
+{
+	const struct graph *graph = wave->graph;
+
+	if (head + 3 * AHEAD < wave->tail)
+		__builtin_prefetch(&graph->first[wave->queue[head + 3 * AHEAD]]);
+	if (head + 2 * AHEAD < wave->tail)
+		__builtin_prefetch(&graph->target[graph->first[wave->queue[head + 2 * AHEAD]]]);
+	if (head + AHEAD < wave->tail) {
+		uint32_t node = wave->queue[head + AHEAD], edge = graph->first[node], end = graph->first[node + 1];
+
+		for (end = end - edge < AHEAD ? end : edge + AHEAD; edge < end; edge++)
+			__builtin_prefetch(&wave->mark[graph->target[edge]], 1);
+	}
+}
+
 /* Breadth first over nodes marked @from, from those in the queue; marks them @to. */
 static void wave_spread(struct wave *wave, uint8_t from, uint8_t to)
 {
@@ -118,10 +135,7 @@ static void wave_spread(struct wave *wave, uint8_t from, uint8_t to)
 	for (uint32_t head = 0; head < wave->tail; head++) {
 		uint32_t node = wave->queue[head];
 
-		if (head + 2 * AHEAD < wave->tail)
-			__builtin_prefetch(&graph->first[wave->queue[head + 2 * AHEAD]]);
-		if (head + AHEAD < wave->tail)
-			__builtin_prefetch(&graph->target[graph->first[wave->queue[head + AHEAD]]]);
+		wave_ask(wave, head);
 		for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1]; edge++) {
 			uint32_t target = graph->target[edge];
 
