@@ -354,9 +354,12 @@ void blocks_each(bool (*visit)(void *argument, uintptr_t address, uint32_t recor
 static uintptr_t last_in(uintptr_t page, uintptr_t address)
 {
 	uint64_t word = page_word(page);
-	unsigned shift = (unsigned)(word & SHIFT_MASK);
+	unsigned shift = (unsigned)(word & SHIFT_MASK), i;
 
-	for (unsigned i = word ? windows_count(shift) : 0; i-- > 0;) {
+	if (!word)
+		return 0;
+	i = address >> PAGE_SHIFT == page ? (unsigned)((address & PAGE_MASK) >> shift) + 1 : windows_count(shift);
+	while (i-- > 0) {
 		uint32_t record = __atomic_load_n(&windows_of(word)[i], __ATOMIC_RELAXED);
 		uintptr_t start = address_of(page << PAGE_SHIFT, i, shift, record);
 

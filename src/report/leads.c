@@ -42,10 +42,17 @@ void leads_cut(struct roots *roots, uintptr_t at)
 		roots_cut(roots, at, at + WORD);
 }
 
+/* Most words are: the node's entry says so at once. */
+static bool is_object(const struct heap *heap, uintptr_t word)
+{
+	uint32_t node = heap_node(heap, (const pyobject *)word);
+	return node != NODE_NONE && objects_block(heap->objects[node]);
+}
+
 static bool leads(const struct heap *heap, const struct roots *roots, uintptr_t word, const uintptr_t *tables,
 		  unsigned count)
 {
-	if (!leads_word(roots, word))
+	if (is_object(heap, word) || !leads_word(roots, word))
 		return false;
 	uintptr_t block = blocks_page(word) ? blocks_at_or_before(word, REACH) : 0;
 	if (!block)
