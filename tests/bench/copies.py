@@ -44,11 +44,15 @@ def own_memory(copy, parent):
 
 
 def copies_of(pid):
-    """The children of all threads of a process."""
+    """Of the children of all threads of a process those that are copies: they name themselves."""
     try:
         for task in os.listdir("/proc/%d/task" % pid):
             with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as file:
-                yield from map(int, file.read().split())
+                children = file.read().split()
+            for each in children:
+                with open("/proc/%s/comm" % each, encoding="ascii") as file:
+                    if file.read() == "forkheld\n":
+                        yield int(each)
     except OSError:
         pass
 
