@@ -84,7 +84,8 @@ static void straighten(const struct chains *chains)
 			chains->state[node] = REACH_ROOT;
 }
 
-#define AHEAD 8u  /* places in the queue between asking for a cache line and using it */
+#define AHEAD 8u    /* places in the queue between asking for a cache line and using it */
+#define TARGETS 8u  /* of a node, most whose marks are asked for */
 
 struct wave {
 	const struct graph *graph;
@@ -120,9 +121,9 @@ static inline void wave_ask(const struct wave *wave, uint32_t head)
 	if (head + 2 * AHEAD < wave->tail)
 		__builtin_prefetch(&graph->target[graph->first[wave->queue[head + 2 * AHEAD]]]);
 	if (head + AHEAD < wave->tail) {
-		uint32_t node = wave->queue[head + AHEAD], edge = graph->first[node], end = graph->first[node + 1];
+		uint32_t node = wave->queue[head + AHEAD], first = graph->first[node], end = graph->first[node + 1];
 
-		for (end = end - edge < AHEAD ? end : edge + AHEAD; edge < end; edge++)
+		for (uint32_t edge = first; edge < end && edge - first < TARGETS; edge++)
 			__builtin_prefetch(&wave->mark[graph->target[edge]], 1);
 	}
 }
