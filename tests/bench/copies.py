@@ -7,13 +7,13 @@ import time
 
 
 def processor_time(pid):
-    """Seconds that a process has run, in hundredths; 0 if it is gone."""
+    """Seconds that a process has run, in hundredths, its own and the kernel's for it; 0 if it is gone."""
     try:
         with open("/proc/%d/stat" % pid, encoding="ascii") as file:
             fields = file.read().rpartition(")")[2].split()
     except OSError:
-        return 0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0, 0
+    return tuple(int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13])
 
 
 def mappings(pid, details):
@@ -58,10 +58,10 @@ def copies_of(pid):
 
 
 def watch(child, memory):
-    """Until @child, a Popen, has ended: the most that a copy of it came to, own bytes (@memory) or processor seconds. In runs
+    """Until @child, a Popen, has ended: the most that a copy of it came to, own bytes (@memory) or both processor times. In runs
     of their own: reading a process's smaps holds it up.
     """
-    most = 0
+    most = 0 if memory else (0, 0)
     while child.poll() is None:
         for copy in copies_of(child.pid):
             most = max(most, own_memory(copy, child.pid) if memory else processor_time(copy))

@@ -52,7 +52,7 @@ def run(program, library, heap, mode, memory=False):
         assert report["unreachable"]["count"] == 0, report["unreachable"]
     if mode == "slot":  # and the list of its lists
         assert report["summary"]["blocks"]["fork_only"] == count // 10 + 1, report["summary"]
-    return most if memory else (report["snapshot"]["analysis_ns"] / 1e9, most)
+    return most if memory else (report["snapshot"]["analysis_ns"] / 1e9, sum(most))
 
 
 def measure(program, library, heap, runs):
