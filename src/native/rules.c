@@ -30,7 +30,8 @@ static int (*find_object)(void *pc, struct found_object *object);
 
 /* Where stacks end: parts[0] is the function itself. */
 static struct parts stop;
-static uintptr_t inner_start, inner_end;
+struct rules_inner rules_inner;
+uint64_t rules_plain_known[1u << RULES_PLAIN_LOG2];
 
 static bool image_of_object(uintptr_t pc, struct cfi_image *image)
 {
@@ -160,11 +161,31 @@ struct rule rules_find(uintptr_t pc)
 		return rule;
 	if (cfi_rule(&image, pc, &rule, &function, &size))
 		rule.stop = parts_hold(&stop, function);
-	rule.inner = pc >= inner_start && pc < inner_end;
+	rule.inner = pc - rules_inner.start < rules_inner.size;
 	id = modules_find(pc);
 	rule.fixed = id != MODULE_NONE && modules_get(id)->startup;
 	remember(pc, rule, epoch);
 	return rule;
+}
+
+static unsigned plain(struct rule rule)
+{
+	uint64_t words = (uint64_t)rule.cfa / sizeof(uintptr_t);
+
+	if (rule.stop)
+		return RULES_STOP;
+	return rule.kind == RULE_SP && rule.ra_at == -1 && rule.cfa % sizeof(uintptr_t) == 0 && words < RULES_STOP ?
+	       (unsigned)words : 0;
+}
+
+__attribute__((noinline)) unsigned rules_plain_find(uintptr_t pc)
+{
+	uint64_t epoch = __atomic_load_n(&rules_epoch, __ATOMIC_ACQUIRE), offset = pc - rules_inner.start;
+	unsigned answer = plain(rules_get(pc));
+
+	if (offset >> 32 == 0 && offset < rules_inner.size)
+		__atomic_store_n(rules_plain_slot(offset), offset << 32 | (epoch & 0xffff) << 16 | answer, __ATOMIC_RELAXED);
+	return answer;
 }
 
 void rules_init(void)
@@ -174,6 +195,7 @@ void rules_init(void)
 	if (!found)
 		dlerror(); /* the host must not find our failure */
 	memcpy(&find_object, &found, sizeof(found));
+	os_own_add(rules_plain_known, sizeof(rules_plain_known));
 	grow(NULL);
 }
 
@@ -183,9 +205,12 @@ void rules_forget(void)
 
 	proof_void();
 	/* A tag has 16 bits of the epoch: before they begin anew, what was left from the last time goes. */
-	if ((__atomic_add_fetch(&rules_epoch, 1, __ATOMIC_ACQ_REL) & 0xffff) == 0 && table)
-		for (size_t i = 0; i < (size_t)2 << (64 - table->shift); i++)
-			__atomic_store_n(&table->slots[i].tag, 0, __ATOMIC_RELAXED);
+	if ((__atomic_add_fetch(&rules_epoch, 1, __ATOMIC_ACQ_REL) & 0xffff) != 0)
+		return;
+	for (size_t i = 0; table && i < (size_t)2 << (64 - table->shift); i++)
+		__atomic_store_n(&table->slots[i].tag, 0, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < 1u << RULES_PLAIN_LOG2; i++)
+		__atomic_store_n(&rules_plain_known[i], 0, __ATOMIC_RELAXED);
 }
 
 void rules_stop_at(uintptr_t function)
@@ -194,8 +219,7 @@ void rules_stop_at(uintptr_t function)
 
 	if (!image_of(function, &image) || !parts_find(&image, function, &stop))
 		return;
-	inner_start = image.start;
-	inner_end = image.end;
+	rules_inner = (struct rules_inner){ image.start, image.end - image.start };
 	rules_forget();
 }
 

@@ -55,6 +55,38 @@ static inline struct rule rules_get(uintptr_t pc)
 	return rules_get_from(__atomic_load_n(&rules_table, __ATOMIC_ACQUIRE), pc);
 }
 
+/* Of the stop function's module, whose frames are the ones that are followed most. */
+struct rules_inner {
+	uintptr_t start, size;
+};
+extern struct rules_inner rules_inner __attribute__((visibility("hidden")));
+
+/* rules_plain - how many words the frame of @pc has, where it is as nearly all of that module's are: found from the
+ * stack pointer alone, with the return address right below its caller's. RULES_STOP: it is the stop function's. 0: it
+ * is not so, or in no such module, or larger than that. @epoch: rules_epoch. Thread, signal: as rules_get.
+ * Eight bytes for each address: how far into the module it lies, the epoch, the answer. */
+#define RULES_PLAIN_LOG2 12u
+#define RULES_STOP 0xffffu
+extern uint64_t rules_plain_known[1u << RULES_PLAIN_LOG2] __attribute__((visibility("hidden")));
+unsigned rules_plain_find(uintptr_t pc);
+
+static inline uint64_t *rules_plain_slot(uint64_t offset)
+{
+	return &rules_plain_known[offset * UINT64_C(0x9e3779b97f4a7c15) >> (64 - RULES_PLAIN_LOG2)];
+}
+
+static inline unsigned rules_plain(uintptr_t pc, uint32_t epoch)
+{
+	uint64_t offset = pc - rules_inner.start, known;
+
+	if (unlikely(offset >= rules_inner.size))
+		return 0;
+	known = __atomic_load_n(rules_plain_slot(offset), __ATOMIC_RELAXED);
+	if (likely(known >> 16 == (offset << 16 | (epoch & 0xffff))))
+		return known & 0xffff;
+	return rules_plain_find(pc);
+}
+
 /* rules_init - in the constructor, after modules_init. rules_forget - every address may have changed its meaning. */
 void rules_init(void);
 void rules_forget(void);

@@ -133,7 +133,7 @@ static inline bool within(struct trail *trail, const struct registers *at, const
 {
 	if (proof)
 		proof_begin(proof, caller, false);
-	if (walk_within(trail, *at, depth, proof)) {
+	if (walk_within(trail, at, depth, proof)) {
 		if (proof)
 			proof_end(proof);
 		return true;

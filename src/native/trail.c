@@ -79,6 +79,7 @@ struct trail *trail_acquire(void)
 void trail_clear(struct trail *trail)
 {
 	trail->count = trail->made = trail->inside.count = 0;
+	trail->inside.frames[0].sp = UINTPTR_MAX;
 	trail_clear_twigs(trail);
 }
 

@@ -68,11 +68,12 @@ _Static_assert(sizeof(struct twig) == 64, "a cache line");
 #define TWIG_NO_EPOCH UINT16_MAX
 
 /* A stack within the interpreter, as walk_within has last followed it: outermost frame, that of the stop function,
- * first. Every frame's return address stands right below where its caller's frame begins. */
+ * first, behind one that stands for all outside it. Every frame's return address stands right below where its caller's
+ * frame begins. */
 #define INSIDE_MOST 64u
 struct inside {
 	unsigned count;
-	struct inner { uintptr_t sp, ip; } frames[INSIDE_MOST], waiting[INSIDE_MOST];
+	struct inner { uintptr_t sp, ip; } frames[1 + INSIDE_MOST], waiting[INSIDE_MOST];
 };
 
 struct trail {

@@ -22,7 +22,7 @@ uint32_t walk(struct trail *trail, struct registers at, uint32_t parent, unsigne
 /* walk_within - do the frames from @at outward lie in the stop function's module up to that function? @trail's steps
  * stay as they are. @proof (NULL: not asked for) has been begun and gets the words that say so. Return: false if they
  * do not, or if that takes more than this can follow. */
-bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof);
+bool walk_within(struct trail *trail, const struct registers *at, unsigned depth, struct proof *proof);
 
 /* walk_unknown - walks that ended early, so far. */
 uint64_t walk_unknown(void);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "native/walk.h"
-#include <string.h>
 #include "native/frame.h"
 #include "native/rules.h"
 
@@ -10,44 +9,47 @@ static uintptr_t below(uintptr_t sp)
 	return sp - WORD;
 }
 
-/* inside_met - is the frame at @sp one of the first *@known of @inside, and are all outside it there as well? Each
- * proves the next. Those that do not count any more are taken off *@known. */
-static inline bool inside_met(const struct inside *inside, uintptr_t sp, uintptr_t ip, unsigned *known)
+/* inside_met - is the frame at @sp the innermost of those up to *@met, and are all outside it there as well? Each
+ * proves the next. Those that do not count any more lie inside *@met afterwards. */
+static inline bool inside_met(const struct inside *inside, uintptr_t sp, uintptr_t ip, const struct inner **met)
 {
-	unsigned there;
+	const struct inner *frame = *met;
 
-	while (*known && inside->frames[*known - 1].sp < sp)
-		--*known;
-	if (!*known || inside->frames[*known - 1].sp != sp || inside->frames[*known - 1].ip != ip)
+	while (frame->sp < sp)
+		frame--;
+	*met = frame;
+	if (frame->sp != sp || frame->ip != ip)
 		return false;
-	there = *known - 1;
-	while (there > 0 && likely(word_at(below(inside->frames[there - 1].sp)) == inside->frames[there - 1].ip))
-		there--;
-	if (there == 0)
-		return true;
-	*known = there - 1;
-	return false;
+	for (frame--; frame > inside->frames; frame--) {
+		if (unlikely(word_at(below(frame->sp)) != frame->ip)) {
+			*met = frame - 1;
+			return false;
+		}
+	}
+	return true;
 }
 
-/* inside_keep - @waiting frames, innermost first, go on the first @known. */
-static void inside_keep(struct inside *inside, unsigned known, unsigned waiting)
+/* inside_keep - @waiting frames, innermost first, go on those up to @met. */
+static inline void inside_keep(struct inside *inside, const struct inner *met, unsigned waiting)
 {
+	unsigned known = (unsigned)(met - inside->frames);
+
 	inside->count = known + waiting;
 	for (unsigned i = 0; i < waiting; i++)
-		inside->frames[inside->count - 1 - i] = inside->waiting[i];
+		inside->frames[inside->count - i] = inside->waiting[i];
 }
 
-/* inside_count - how many of its frames lie in a stack that ends at @high. */
-static inline unsigned inside_count(const struct inside *inside, uintptr_t high)
+/* inside_innermost - its innermost frame, if it lies in a stack that ends at @high. */
+static inline const struct inner *inside_innermost(const struct inside *inside, uintptr_t high)
 {
-	return inside->count && inside->frames[0].sp <= high ? inside->count : 0;
+	return &inside->frames[inside->count && inside->frames[1].sp <= high ? inside->count : 0];
 }
 
-/* Those outside the @known frames of @inside that a walk has met are proven by them. */
-static inline void prove_known(struct proof *proof, const struct inside *inside, unsigned known)
+/* Those outside the frame @met that a walk has met are proven by them. */
+static inline void prove_known(struct proof *proof, const struct inside *inside, const struct inner *met)
 {
-	for (unsigned i = known; i > 1 && proof->count != PROOF_NONE; i--)
-		proof_add(proof, below(inside->frames[i - 2].sp), inside->frames[i - 2].ip);
+	for (met--; met > inside->frames && proof->count != PROOF_NONE; met--)
+		proof_add(proof, below(met->sp), met->ip);
 }
 
 /* Whatever the frames are. The frame pointer is not carried along but looked for when a frame needs it, which is rare;
@@ -58,11 +60,12 @@ bool within_by_any(struct trail *trail, struct registers at, unsigned depth, str
 	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
 	const uintptr_t high = trail->extent.high;
 	struct inside *inside = &trail->inside;
+	const struct inner *met = inside_innermost(inside, high);
 	uintptr_t sp = at.sp, ip = at.ip, saved = sp - 2 * WORD; /* stands for the frame pointer at the call */
-	unsigned known = inside_count(inside, high), waiting = 0;
+	unsigned waiting = 0, known;
 	bool keeps = true;
 
-	for (; !(inside_met(inside, sp, ip, &known) && waiting + known <= depth); waiting++) {
+	for (; !(inside_met(inside, sp, ip, &met) && waiting + (unsigned)(met - inside->frames) <= depth); waiting++) {
 		struct rule rule = rules_get_from(table, ip - 1);
 		uintptr_t cfa = sp + (uintptr_t)(intptr_t)rule.cfa, slot;
 
@@ -71,7 +74,7 @@ bool within_by_any(struct trail *trail, struct registers at, unsigned depth, str
 		if (likely(waiting < INSIDE_MOST))
 			inside->waiting[waiting] = (struct inner){ sp, ip };
 		if (unlikely(rule.stop)) {
-			known = 0;
+			met = inside->frames;
 			waiting++;
 			break;
 		}
@@ -101,24 +104,11 @@ bool within_by_any(struct trail *trail, struct registers at, unsigned depth, str
 		sp = cfa;
 	}
 	if (proof)
-		prove_known(proof, inside, known);
+		prove_known(proof, inside, met);
+	known = (unsigned)(met - inside->frames);
 	if (likely(keeps && known + waiting <= INSIDE_MOST))
-		inside_keep(inside, known, waiting);
+		inside_keep(inside, met, waiting);
 	return true;
-}
-
-/* One of the interpreter's own frames as nearly all are: found from the stack pointer alone, with the return address
- * right below its caller's. */
-static inline bool is_plain(struct rule rule, uintptr_t room)
-{
-	const struct rule mask = { .kind = 7, .inner = 1, .cfa = WORD - 1, .ra_at = -1 };
-	const struct rule plain = { .kind = RULE_SP, .inner = 1, .ra_at = -1 };
-	uint64_t bits, mask_bits, plain_bits;
-
-	memcpy(&bits, &rule, sizeof(bits));
-	memcpy(&mask_bits, &mask, sizeof(bits));
-	memcpy(&plain_bits, &plain, sizeof(bits));
-	return (bits & mask_bits) == plain_bits && rule.cfa > 0 && (uintptr_t)rule.cfa <= room;
 }
 
 enum answer { NOT_WITHIN, WITHIN, UNSURE };
@@ -127,46 +117,49 @@ enum answer { NOT_WITHIN, WITHIN, UNSURE };
 static inline __attribute__((always_inline))
 enum answer within_by_plain(struct trail *trail, uintptr_t sp, uintptr_t ip, unsigned most, struct proof *proof)
 {
-	const struct rule_table *table = __atomic_load_n(&rules_table, __ATOMIC_ACQUIRE);
+	const uint32_t epoch = __atomic_load_n(&rules_epoch, __ATOMIC_ACQUIRE);
 	const uintptr_t high = trail->extent.high;
 	struct inside *inside = &trail->inside;
-	unsigned known = inside_count(inside, high), waiting = 0;
+	const struct inner *met = inside_innermost(inside, high);
+	unsigned waiting = 0, words;
 
-	while (!inside_met(inside, sp, ip, &known)) {
-		struct rule rule = rules_get_from(table, ip - 1);
-
+	while (!inside_met(inside, sp, ip, &met)) {
 		if (unlikely(waiting == most))
 			return UNSURE;
 		inside->waiting[waiting++] = (struct inner){ sp, ip };
-		if (unlikely(rule.stop)) {
-			known = 0;
+		words = rules_plain(ip - 1, epoch);
+		if (unlikely(words - 1 >= RULES_STOP - 1)) {
+			if (words != RULES_STOP)
+				return rules_get(ip - 1).inner ? UNSURE : NOT_WITHIN;
+			met = inside->frames;
 			break;
 		}
-		if (unlikely(!is_plain(rule, high - sp)))
-			return rule.inner ? UNSURE : NOT_WITHIN;
-		sp += (uintptr_t)rule.cfa;
+		if (unlikely(words * WORD > high - sp))
+			return UNSURE;
+		sp += words * WORD;
 		ip = ADDRESS(word_at(below(sp)));
 		if (proof)
 			proof_add(proof, below(sp), word_at(below(sp)));
 	}
-	if (unlikely(known + waiting > most))
+	if (unlikely((unsigned)(met - inside->frames) + waiting > most))
 		return UNSURE;
 	if (proof)
-		prove_known(proof, inside, known);
-	inside_keep(inside, known, waiting);
+		prove_known(proof, inside, met);
+	inside_keep(inside, met, waiting);
 	return WITHIN;
 }
 
-bool walk_within(struct trail *trail, struct registers at, unsigned depth, struct proof *proof)
+bool walk_within(struct trail *trail, const struct registers *at, unsigned depth, struct proof *proof)
 {
 	unsigned most = depth < INSIDE_MOST ? depth : INSIDE_MOST;
 	enum answer answer = UNSURE;
 
-	if (likely(at.sp <= trail->extent.high && at.sp % WORD == 0))
-		answer = within_by_plain(trail, at.sp, at.ip, most, proof);
+	if (likely(at->sp <= trail->extent.high && at->sp % WORD == 0))
+		answer = proof ? within_by_plain(trail, at->sp, at->ip, most, proof) :
+				 within_by_plain(trail, at->sp, at->ip, most, NULL);
 	if (likely(answer != UNSURE))
 		return answer == WITHIN;
 	if (proof)
 		proof->count = 0;
-	return within_by_any(trail, at, depth, proof);
+	return within_by_any(trail, *at, depth, proof);
 }
