@@ -2,7 +2,10 @@
 #include "python/lines.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 
+#include "base/os.h"
 #include "python/capi.h"
 #include "python/layout.h"
 
@@ -19,7 +22,7 @@ static int first_line(uintptr_t code)
  * last. What the table holds may be anything (code.replace): it is read within its bounds. */
 
 /* Up to 3.9: by how much the next piece's start lies behind this one's, and its line (signed). The last has no end. */
-static bool step_pairs(struct line_cursor *at)
+static inline bool step_pairs(struct line_cursor *at)
 {
 	if (at->limit - at->next < 2)
 		return false;
@@ -32,7 +35,7 @@ static bool step_pairs(struct line_cursor *at)
 }
 
 /* 3.10: a piece's size, and its line from the last's on; -128 for one without a line. */
-static bool step_sized(struct line_cursor *at)
+static inline bool step_sized(struct line_cursor *at)
 {
 	if (at->limit - at->next < 2)
 		return false;
@@ -62,19 +65,34 @@ static int signed_varint(const uint8_t *from, const uint8_t *limit)
 	return value & 1 ? -(int)(value >> 1) : (int)(value >> 1);
 }
 
-static bool step_locations(struct line_cursor *at)
+/* Behind the bytes without the top bit that begin at @from; nearly always fewer than eight. */
+static inline const uint8_t *behind(const uint8_t *from, const uint8_t *limit)
+{
+	uint64_t bytes;
+
+	if (likely(limit - from >= (ptrdiff_t)sizeof(bytes))) {
+		memcpy(&bytes, from, sizeof(bytes));
+		bytes &= UINT64_C(0x8080808080808080);
+		if (likely(bytes))
+			return from + __builtin_ctzll(bytes) / 8;
+		from += sizeof(bytes);
+	}
+	while (from < limit && !(*from & 0x80))
+		from++;
+	return from;
+}
+
+static inline bool step_locations(struct line_cursor *at)
 {
 	if (at->next >= at->limit)
 		return false;
-	unsigned kind = *at->next >> 3 & 15, size = (*at->next & 7u) + 1;
-	at->next++;
+	const unsigned first = *at->next++, kind = first >> 3 & 15, size = (first & 7) + 1;
 	int more = 0;
 	if (kind == LONG || kind == NO_COLUMNS)
 		more = signed_varint(at->next, at->limit);
 	else if (kind >= ONE_LINE_0 && kind < NO_COLUMNS)
 		more = (int)kind - ONE_LINE_0;
-	while (at->next < at->limit && !(*at->next & 0x80))
-		at->next++;
+	at->next = behind(at->next, at->limit);
 	at->start = at->end;
 	at->end += (int32_t)(size * WORD);
 	at->reached = (int)((unsigned)at->reached + (unsigned)more);
@@ -96,9 +114,25 @@ static void begin(struct line_cursor *at, uintptr_t code, uint32_t serial)
 	}
 }
 
-static bool step(struct line_cursor *at)
+/* To the piece that holds @offset, which does not lie before the one that @at stands on. In registers: a module's body
+ * is passed through statement by statement, each of them many pieces. */
+static inline __attribute__((always_inline))
+bool pass(struct line_cursor *at, int32_t offset, bool (*step)(struct line_cursor *at))
 {
-	return py.version >= 0x030b ? step_locations(at) : py.version >= 0x030a ? step_sized(at) : step_pairs(at);
+	struct line_cursor now = *at;
+	bool there = true;
+
+	while (there && offset >= now.end)
+		there = step(&now);
+	*at = now;
+	return there;
+}
+
+static bool seek(struct line_cursor *at, int32_t offset)
+{
+	if (py.version >= 0x030b)
+		return pass(at, offset, step_locations);
+	return py.version >= 0x030a ? pass(at, offset, step_sized) : pass(at, offset, step_pairs);
 }
 
 uint32_t lines_find(struct line_cursor *cursors, uintptr_t code, uint32_t serial, int32_t offset)
@@ -113,9 +147,8 @@ uint32_t lines_find(struct line_cursor *cursors, uintptr_t code, uint32_t serial
 	} else {
 		if (at->serial != serial || offset < at->start)
 			begin(at, code, serial);
-		while (offset >= at->end)
-			if (!step(at))
-				return 0;
+		if (!seek(at, offset))
+			return 0;
 		line = at->line;
 	}
 	return line > 0 ? (uint32_t)line : 0;
