@@ -50,6 +50,7 @@ static struct node *chunks[CHUNKS] = { first };
 static uint32_t count = 1 + KINDS;
 static struct slots *table;
 static uint64_t lost;
+static uint32_t puts;  /* changes when anything has been put: who did not find a node before then looks again */
 
 static uint64_t epoch_start[EPOCHS];
 uint32_t traces_epoch_now;
@@ -121,11 +122,9 @@ static void *map(size_t size)
 	return memory;
 }
 
-static void put(struct slots *slots, uint32_t id)
+static void put(struct slots *slots, uint32_t id, uint64_t hash)
 {
-	const struct node *node = node_at(id);
-	uint64_t hash = hash_of(node->parent, node->key);
-	uint32_t i = close_by(slots, node->parent), end = i + CLOSE;
+	uint32_t i = close_by(slots, node_at(id)->parent), end = i + CLOSE;
 
 	while (i < end && slots->slot[i])
 		i++;
@@ -134,6 +133,7 @@ static void put(struct slots *slots, uint32_t id)
 			i = (i + 1) & mask_of(slots);
 	__atomic_store_n(&slots->slot[i], tagged(hash, id), __ATOMIC_RELEASE);
 	slots->used++;
+	__atomic_store_n(&puts, puts + 1, __ATOMIC_RELEASE);
 }
 
 /* Room for one more slot. A reader may be in the old ones: they stay mapped, but as nothing but zeros, so that it
@@ -157,8 +157,9 @@ static bool reserve(void)
 	grown->shift = (unsigned)__builtin_clzll(number) + 1;
 	/* As they lie in memory, not as they lie in the old slots. */
 	for (uint32_t id = 1 + KINDS; old && id < count; id++) {
-		if (trace_tag(node_at(id)->key) != TRACE_LEAF)
-			put(grown, id);
+		const struct node *node = node_at(id);
+		if (trace_tag(node->key) != TRACE_LEAF)
+			put(grown, id, hash_of(node->parent, node->key));
 	}
 	__atomic_store_n(&table, grown, __ATOMIC_RELEASE);
 	if (old && old->size > 8192)
@@ -190,12 +191,12 @@ static uint32_t make(uint32_t parent, uint64_t key, uint32_t before)
 	return id;
 }
 
-static uint32_t insert(uint32_t parent, uint64_t key)
+static uint32_t insert(uint64_t hash, uint32_t parent, uint64_t key)
 {
 	uint32_t id = reserve() ? make(parent, key, TRACE_ROOT) : TRACE_ROOT;
 
 	if (id != TRACE_ROOT)
-		put(table, id);
+		put(table, id, hash);
 	return id;
 }
 
@@ -204,14 +205,16 @@ static void lose(void)
 	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
 }
 
-static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t parent, uint64_t key)
+/* @seen: puts, before it was not found. */
+static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t parent, uint64_t key, uint32_t seen)
 {
 	uint32_t id = TRACE_ROOT;
 
 	if (lock_take_unless(&lock, &forking)) {
-		id = find(hash, parent, key);
+		if (puts != seen)
+			id = find(hash, parent, key);
 		if (id == TRACE_ROOT)
-			id = insert(parent, key);
+			id = insert(hash, parent, key);
 		lock_release(&lock);
 	}
 	if (id == TRACE_ROOT)
@@ -222,9 +225,9 @@ static __attribute__((noinline)) uint32_t child_new(uint64_t hash, uint32_t pare
 static inline uint32_t child(uint32_t parent, uint64_t key)
 {
 	uint64_t hash = hash_of(parent, key);
-	uint32_t id = find(hash, parent, key);
+	uint32_t seen = __atomic_load_n(&puts, __ATOMIC_ACQUIRE), id = find(hash, parent, key);
 
-	return likely(id != TRACE_ROOT) ? id : child_new(hash, parent, key);
+	return likely(id != TRACE_ROOT) ? id : child_new(hash, parent, key, seen);
 }
 
 uint32_t traces_child(uint32_t parent, uint64_t key)
