@@ -40,9 +40,32 @@ __attribute__((noinline)) struct calls *calls_make(void)
 	return calls_known = calls;
 }
 
-static struct calls_known *known_at(struct calls *calls, uint32_t parent, uint64_t at)
+struct known_place {
+	uint32_t at;
+	uint16_t tag;
+};
+
+static struct known_place known_place(uint32_t parent, uint64_t at)
 {
-	return &calls->nodes[(at ^ (uint64_t)parent << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - CALLS_NODES_LOG2)];
+	uint64_t hash = (at ^ (uint64_t)parent << 32) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (struct known_place){ hash >> (64 - CALLS_NODES_LOG2), (uint16_t)(hash >> 32 | 1) };
+}
+
+/* NULL: nothing is. */
+static const struct calls_known *known_at(const struct calls *calls, struct known_place place, uint32_t parent,
+					  uint64_t at)
+{
+	const struct calls_known *known = &calls->nodes[place.at];
+
+	return calls->node_tags[place.at] == place.tag && known->at == at && known->parent == parent ? known : NULL;
+}
+
+static void keep(struct calls *calls, struct known_place place, struct calls_known known)
+{
+	if (calls->node_tags[place.at] == place.tag)
+		calls->nodes[place.at] = known;
+	calls->node_tags[place.at] = place.tag;
 }
 
 static uint32_t line_of(struct calls *calls, uintptr_t code, uint32_t serial, int32_t offset)
@@ -58,32 +81,34 @@ static uint32_t line_of(struct calls *calls, uintptr_t code, uint32_t serial, in
 }
 
 /* The node of the step at @index, which has its code and serial. */
-static uint32_t node_of(struct calls *calls, unsigned index, uint32_t id)
+static uint32_t node_of(struct calls *calls, unsigned index)
 {
-	const struct calls_step *step = &calls->steps[index];
+	struct calls_step *step = &calls->steps[index];
 	uint64_t at = calls->links[index].at;
 	uint32_t parent = step[-1].node, node, line;
-	struct calls_known *known = known_at(calls, parent, at);
+	struct known_place place = known_place(parent, at);
+	const struct calls_known *known = known_at(calls, place, parent, at);
 
-	if (known->at == at && known->parent == parent && known->serial == step->serial)
+	if (known && known->serial == step->serial)
 		return known->node;
-	if (!id)
-		id = codes_see(step->code, calls->text).id;
+	if (!step->id)
+		step->id = codes_see(step->code, calls->text).id;
 	line = line_of(calls, step->code, step->serial, layout_offset(step->code, at));
-	node = traces_child(parent, trace_python(id, line));
+	node = traces_child(parent, trace_python(step->id, line));
 	if (node != parent)
-		*known = (struct calls_known){ at, step->code, parent, step->serial, node, calls->deaths };
+		keep(calls, place,
+		     (struct calls_known){ at, step->code, parent, step->serial, node, calls->deaths, step->id });
 	return node;
 }
 
 /* What stands for its instruction where it has no node: the next look at the frame tries again. */
 #define NODE_LOST 0
 
-static void name(struct calls *calls, unsigned index, uint32_t id)
+static void name(struct calls *calls, unsigned index)
 {
 	struct calls_step *step = &calls->steps[index];
 
-	step->node = node_of(calls, index, id);
+	step->node = node_of(calls, index);
 	if (unlikely(step->node == step[-1].node))
 		calls->links[index].at = NODE_LOST;
 }
@@ -99,22 +124,23 @@ static void fill(struct calls *calls, unsigned index, uintptr_t frame)
 	calls->links[index] = (struct calls_link){ step[-1].frame, at };
 	step->frame = frame;
 	step->chunk = layout_in_chunk(calls->now, frame) ? calls->now : 0;
-	step->serial = 0;
+	step->serial = step->id = 0;
 	step->node = step[-1].node;
 	step->code = layout_runs(frame) ? layout_code(frame) : 0;
 	if (!step->code)
 		return;
-	const struct calls_known *known = known_at(calls, step->node, at);
-	if (likely(known->at == at && known->parent == step->node && known->code == step->code &&
-		   known->deaths == calls->deaths)) {
+	const struct calls_known *known = known_at(calls, known_place(step->node, at), step->node, at);
+	if (likely(known && known->code == step->code && known->deaths == calls->deaths)) {
 		step->serial = known->serial;
+		step->id = known->id;
 		step->node = known->node;
 		return;
 	}
 	code = codes_see(step->code, calls->text);
 	if (code.id) {
 		step->serial = code.serial;
-		name(calls, index, code.id);
+		step->id = code.id;
+		name(calls, index);
 	}
 }
 
@@ -143,7 +169,7 @@ static void renew(struct calls *calls, unsigned index)
 
 	if (step->serial && layout_code(step->frame) == step->code) {
 		link->at = layout_at(step->frame);
-		name(calls, index, 0);
+		name(calls, index);
 	} else {
 		fill(calls, index, step->frame);
 		for (unsigned i = index; i <= calls->count; i++)
@@ -289,60 +315,91 @@ uint32_t calls_node(struct calls *calls, uintptr_t thread, uintptr_t frame)
 	return calls->steps[calls->count].node;
 }
 
-/* The stack that has just been looked up is what an allocation from @caller leads to. Return: NULL if that was the
- * first of its kind. */
-static struct memo_entry *learn(struct calls *calls, const struct caller *caller, memo_native_fn native)
+/* Is what stands at @place about an allocation from @caller in the innermost frame? */
+static bool about(const struct calls *calls, struct memo_place place, const struct caller *caller)
 {
-	uint64_t at = calls->links[calls->count].at, lost = traces_lost();
-	uint32_t node = calls->steps[calls->count].node, version = __atomic_load_n(&proof_epoch, __ATOMIC_ACQUIRE);
-	struct memo_entry *entry = memo_at(&calls->memo, at, calls->parent, caller);
-	struct memo_entry *other = memo_other(&calls->memo, entry);
+	const struct memo_entry *entry = &calls->memo.entries[place.at];
 
-	if (entry->version == version && memo_about(entry, at, calls->parent, caller))
-		return entry;
-	/* The latest is where it is looked for first. */
-	if (other->version == version && memo_about(other, at, calls->parent, caller)) {
-		struct memo_entry first = *entry;
-		*entry = *other;
-		*other = first;
-		return entry;
-	}
-	if (!memo_seen(&calls->memo, at, calls->parent, caller))
-		return NULL;
-	*other = *entry;
-	*entry = (struct memo_entry){
-		.at = at, .parent = calls->parent, .node = node, .version = version, .proof = { caller->ip, caller->cfa },
-	};
+	return entry->version == __atomic_load_n(&proof_epoch, __ATOMIC_ACQUIRE) &&
+	       memo_about(entry, calls->links[calls->count].at, calls->parent, caller);
+}
+
+/* The stack that has just been looked up goes to @entry. */
+static void learn(struct calls *calls, struct memo_entry *entry, const struct caller *caller, memo_native_fn native)
+{
+	uint32_t node = calls->steps[calls->count].node;
+	uint64_t lost = traces_lost();
+
+	entry->at = calls->links[calls->count].at;
+	entry->parent = calls->parent;
+	entry->version = __atomic_load_n(&proof_epoch, __ATOMIC_ACQUIRE);
+	proof_begin(&entry->proof, caller, false);
 	entry->under = native ? native(node, caller, &entry->proof) : node;
 	/* A frame without a node of its own adds nothing, or it was lost. */
 	if (entry->proof.count == PROOF_NONE || calls->steps[calls->count].serial == 0 || node == calls->parent ||
 	    traces_lost() != lost)
-		entry->version = entry->parent = 0;
-	return entry;
+		entry->proof.ip = 0;
+}
+
+/* What is known of an allocation from @caller in the innermost frame, or learned: then *@place says where. Return:
+ * false if that was one of the first of its kind. */
+static bool settled(struct calls *calls, struct memo_place *place, const struct caller *caller, memo_native_fn native)
+{
+	struct memo *memo = &calls->memo;
+	uint64_t hash = memo_hash(calls->links[calls->count].at, calls->parent, caller);
+	struct memo_place beside;
+
+	if (!memo_seen(memo, hash))
+		return false;
+	*place = memo_place(hash);
+	beside = memo_beside(*place);
+	if (about(calls, *place, caller))
+		return true;
+	if (about(calls, beside, caller)) {
+		*place = beside;
+		return true;
+	}
+	/* The older one of the two goes. What stood here may have the same check: the same call, in other native ones. */
+	memo->heads[beside.at] = memo->heads[place->at];
+	memo->entries[beside.at] = memo->entries[place->at];
+	memo->heads[place->at] = (struct memo_head){ .check = place->check };
+	learn(calls, &memo->entries[place->at], caller, native);
+	return true;
+}
+
+/* The leaf under @node. Many allocations come from where the last one came from. */
+static uint32_t leaf_under(struct calls *calls, uint32_t node, unsigned which)
+{
+	struct calls_leaf *latest = &calls->latest[which];
+	uint32_t epoch = traces_epoch(), leaf;
+
+	if (latest->leaf && latest->node == node && latest->epoch == epoch)
+		return latest->leaf;
+	leaf = traces_leaf(node, memo_kind_of(which));
+	if (likely(traces_parent(leaf) == node)) /* or lost */
+		*latest = (struct calls_leaf){ node, epoch, leaf };
+	return leaf;
 }
 
 __attribute__((noinline))
 uint32_t calls_leaf_find(struct calls *calls, uintptr_t thread, uintptr_t frame, const struct caller *caller,
 			 unsigned which, memo_native_fn native)
 {
-	uint32_t stamp = memo_stamp();
-	struct memo_entry *entry;
+	uint32_t node = calls_node(calls, thread, frame), under, leaf;
+	struct memo_place place;
+	struct memo_head *head;
 
-	if (calls_node(calls, thread, frame) == TRACE_ROOT || calls->count == 0)
-		return traces_leaf(native ? native(TRACE_ROOT, caller, NULL) : TRACE_ROOT, memo_kind_of(which));
-	entry = learn(calls, caller, native);
-	if (!entry) {
-		uint32_t node = calls->steps[calls->count].node;
-		return traces_leaf(native ? native(node, caller, NULL) : node, memo_kind_of(which));
-	}
-	if (entry->stamp != stamp || !entry->version)
-		entry->leaf[0] = entry->leaf[1] = 0;
-	entry->stamp = entry->version ? stamp : 0;
-	if (!entry->leaf[which]) {
-		uint32_t leaf = traces_leaf(entry->under, memo_kind_of(which));
-		if (unlikely(traces_parent(leaf) != entry->under)) /* lost */
+	if (unlikely(node == TRACE_ROOT || calls->count == 0) || !settled(calls, &place, caller, native))
+		return leaf_under(calls, native ? native(node, caller, NULL) : node, which);
+	head = &calls->memo.heads[place.at];
+	under = calls->memo.entries[place.at].under;
+	if (head->check != place.check)
+		*head = (struct memo_head){ .check = place.check };
+	if (!head->leaf[which]) {
+		leaf = leaf_under(calls, under, which);
+		if (unlikely(traces_parent(leaf) != under)) /* lost */
 			return leaf;
-		entry->leaf[which] = leaf;
+		head->leaf[which] = leaf;
 	}
-	return entry->leaf[which];
+	return head->leaf[which];
 }

@@ -33,6 +33,7 @@ struct calls_link {
 struct calls_step {
 	uintptr_t frame, code;
 	uint32_t node, serial;   /* serial 0: a frame that adds nothing, its node is the caller's */
+	uint32_t id;             /* of the code's names, 0: not asked for (codes.h) */
 	uintptr_t chunk;         /* that the frame lies in (layout_chunk), 0: not known */
 	uint32_t run;            /* frames from here outward that lie in it, too */
 	/* How many frames show, up to and with this one; and where, from here outward, as many lie behind as a report
@@ -40,12 +41,19 @@ struct calls_step {
 	uint16_t shown, until;
 };
 
-/* The node of an instruction under a parent. */
+/* The node of an instruction under a parent. Kept from the second sight on, as most of a program's beginning never
+ * comes again. */
 struct calls_known {
 	uint64_t at;
 	uintptr_t code;
 	uint32_t parent, serial, node;
 	uint32_t deaths;         /* codes_deaths then */
+	uint32_t id;             /* of the code's names */
+};
+
+/* The leaf that an allocation got. */
+struct calls_leaf {
+	uint32_t node, epoch, leaf;
 };
 
 struct calls {
@@ -61,12 +69,14 @@ struct calls {
 	const struct calls_link *top;
 	uintptr_t chunk;
 
+	struct calls_leaf latest[2];  /* by memo_kind; leaf 0: none yet */
 	uint32_t deaths;         /* codes_deaths when the steps were taken */
 	uint32_t count;
 	uintptr_t now;           /* the chunk that frames are made in */
 	/* Outermost first; [0] stands for what lies outside: frame 0 and the root as a rule. */
 	struct calls_link links[CALLS_ROOM + 1];
 	struct calls_step steps[CALLS_ROOM + 1];
+	uint16_t node_tags[1u << CALLS_NODES_LOG2];  /* most of what is not known is told without a look at the nodes */
 	struct calls_known nodes[1u << CALLS_NODES_LOG2];
 	struct { uint32_t serial; int32_t offset; uint32_t line; } lines[CALLS_LINES];
 	struct line_cursor cursors[LINES_CURSORS];
@@ -157,11 +167,13 @@ uint32_t calls_leaf(struct calls *calls, uintptr_t frame, uintptr_t chunk, const
 	if (unlikely(calls->innermost != frame))
 		return 0;
 	at = layout_word(frame, layout.instruction);
-	const struct memo_entry *entry = memo_at(&calls->memo, at, calls->parent, caller);
-	if (unlikely(entry->stamp != memo_stamp()) || !memo_about(entry, at, calls->parent, caller) ||
-	    !calls_outside(calls, chunk))
-		return 0;
-	return entry->leaf[which];
+	struct memo_place place = memo_place(memo_hash(at, calls->parent, caller));
+	if (unlikely(!memo_holds(&calls->memo, place, at, calls->parent, caller))) {
+		place = memo_beside(place);
+		if (!memo_holds(&calls->memo, place, at, calls->parent, caller))
+			return 0;
+	}
+	return calls_outside(calls, chunk) ? calls->memo.heads[place.at].leaf[which] : 0;
 }
 
 #endif

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """calls_check.py MODULE - frames that could not be noted, because another thread's fork takes long, are looked for again
-by the next allocation there, and so is what lies below them.
+by the next allocation there, and so is what lies below them; and each allocation gets the leaf of its own native calls.
 """
 import ctypes
+import random
 import sys
 
 module = ctypes.PyDLL(sys.argv[1])
 module.test_attach.restype = ctypes.c_char_p
 module.test_leaf_depth.argtypes = [ctypes.c_size_t, ctypes.c_uint]
+module.test_way.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_uint]
+module.test_way.restype = ctypes.c_bool
 
 
 def depth_here():
@@ -45,8 +48,19 @@ assert module.test_depth() == depth_here() == 1
 (then, deep), (now, same) = in_turn("L.", frames)
 assert then < deep == same == now, (then, deep, now)
 
-# The first time an allocation is only seen; the second time it is learnt what it leads to. Each kind has its own leaf.
-for number, (ways, kinds) in enumerate((("L...", (0, 0, 0, 0)), (".L..", (0, 0, 0, 0)), ("..L.", (0, 0, 0, 0)),
-                                        (".LL..", (0, 0, 0, 0, 0)), ("..L.", (0, 0, 1, 1)), ("..LL.", (0, 0, 1, 0, 1)))):
+# At first an allocation is only seen; the fourth time it is learnt what it leads to. Each kind has its own leaf.
+for number, (ways, kinds) in enumerate((("L.....", (0,) * 6), ("...L..", (0,) * 6), ("....L.", (0,) * 6), ("...LL..", (0,) * 7),
+                                        ("....L.", (0, 0, 0, 0, 1, 1)), ("....LL.", (0, 0, 0, 0, 1, 0, 1)))):
     for way, (depth, deep) in zip(ways, in_turn(ways, leaf, 0x1000 * (1 + number), iter(kinds))):
         assert depth == deep + 2 if way == "." else depth <= deep + 2, (ways, kinds, depth, deep)
+
+# One call of one function, in other native calls each time: in turn, often the one and then the other, more than a
+# memo keeps, by chance; and from many places, which share its sets.
+chance = random.Random(1)
+for number, ways in enumerate(((1, 2) * 20, (1,) * 9 + (2,) * 9 + (1,) * 9, (1, 2, 3, 4) * 20,
+                               [chance.randrange(3) for _ in range(400)])):
+    for way in ways:
+        assert module.test_way(0x100000 + number, way, way & 1), (number, ways, way)
+for _ in range(12):
+    for place in range(6000):
+        assert module.test_way(0x200000 + 16 * place, place % 3, place & 1), place

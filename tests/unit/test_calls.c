@@ -61,6 +61,43 @@ unsigned test_leaf_depth(uintptr_t place, unsigned kind)
 	return depth_of(calls_leaf_find(calls_mine(), thread, layout_current(thread), &caller, kind, native));
 }
 
+/* One native frame, proved by the word above the caller's frame. */
+static uint64_t way_key(uintptr_t way)
+{
+	return trace_native(0x1000 + way, 0);
+}
+
+static uint32_t native_way(uint32_t node, const struct caller *caller, struct proof *proof)
+{
+	const uintptr_t *word = (const uintptr_t *)caller->cfa + 1;
+
+	if (proof) {
+		proof_begin(proof, caller, false);
+		proof_add(proof, (uintptr_t)word, *word);
+		proof_end(proof);
+	}
+	return traces_child(node, way_key(*word));
+}
+
+/* An allocation from one place, to which several ways lead; as the hooks ask. Return: has it got its own leaf? */
+__attribute__((visibility("default"))) bool test_way(uintptr_t place, uintptr_t way, unsigned kind);
+bool test_way(uintptr_t place, uintptr_t way, unsigned kind)
+{
+	static uintptr_t stack[4];
+	const struct caller caller = { .ip = place, .cfa = (uintptr_t)(stack + 2) };
+	struct calls *calls = calls_mine();
+	uintptr_t thread = (uintptr_t)capi_current(), frame = layout_current(thread);
+	uint32_t leaf = 0;
+
+	stack[3] = way;
+	if (!layout.unit)
+		leaf = calls_leaf(calls, frame, layout_chunk(thread), &caller, kind);
+	if (!leaf)
+		leaf = calls_leaf_find(calls, thread, frame, &caller, kind, native_way);
+	return traces_parent(leaf) == traces_child(calls_node(calls, thread, frame), way_key(way)) &&
+	       traces_key(leaf) == trace_leaf(memo_kind_of(kind), traces_epoch());
+}
+
 static void *fork_for_long(void *unused)
 {
 	traces_prepare();
