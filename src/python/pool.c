@@ -24,20 +24,21 @@ struct pool {
 };
 
 #define PAGE 4096u
-#define KNOWN_PAGES 64u
+#define KNOWN_PAGES_LOG2 12u
 
-/* The page may be nobody's: the kernel looks. Blocks are asked for in ascending order and nothing is unmapped
- * meanwhile, so one call a page will do. */
+/* The page may be nobody's: the kernel looks. Nothing is unmapped meanwhile, and blocks are asked for in ascending
+ * order, or as objects were made, out of a pool for each size: so about one call a page will do. What is kept are no
+ * addresses, which would be taken for the host's pointers to what lies there. */
 static bool page_readable(uintptr_t page)
 {
-	static uintptr_t known[KNOWN_PAGES];
-	uintptr_t *last = &known[page / PAGE % KNOWN_PAGES];
+	static uintptr_t known[1u << KNOWN_PAGES_LOG2];
+	uintptr_t *last = &known[page / PAGE * UINT64_C(0x9e3779b97f4a7c15) >> (64 - KNOWN_PAGES_LOG2)];
 
-	if (*last == page)
+	if (*last == ~page)
 		return true;
 	if (!os_readable(page))
 		return false;
-	*last = page;
+	*last = ~page;
 	return true;
 }
 
