@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/libc.h"
 #include "base/os.h"
+#include "entry/alloc_real.h"
 #include "entry/early.h"
 #include "entry/export.h"
 #include "entry/record_fast.h"
@@ -52,14 +53,8 @@ static __thread bool resolving __attribute__((tls_model("initial-exec")));
 FAMILY(DECLARE_FIRST)
 static void free_first(void *block);
 
-#define POINTER(result, name, parameters, arguments, meanwhile) result (*name) parameters;
 #define INITIAL(result, name, parameters, arguments, meanwhile) .name = name##_first,
-static _Alignas(64) struct {
-	FAMILY(POINTER)
-	void (*free)(void *block);
-	bool leaves_links;  /* it is glibc's, and blocks are recorded */
-	bool clears;        /* nor does anything else stay of a block's earlier life */
-} real = {
+struct alloc_real alloc_real = {
 	FAMILY(INITIAL)
 	.free = free_first,
 };
@@ -75,22 +70,22 @@ static void (*host_free)(void *block) = own_free;
 /* Where the libc has no such function (musl: pvalloc). */
 static void *memalign_plain(size_t alignment, size_t size)
 {
-	return real.aligned_alloc(alignment, size);
+	return alloc_real.aligned_alloc(alignment, size);
 }
 
 static void *valloc_plain(size_t size)
 {
-	return real.memalign(PAGE, size);
+	return alloc_real.memalign(PAGE, size);
 }
 
 static void *pvalloc_plain(size_t size)
 {
-	return size > SIZE_MAX - PAGE ? NULL : real.memalign(PAGE, (size + PAGE - 1) & ~(PAGE - 1));
+	return size > SIZE_MAX - PAGE ? NULL : alloc_real.memalign(PAGE, (size + PAGE - 1) & ~(PAGE - 1));
 }
 
 static size_t usable(uintptr_t address)
 {
-	return real.malloc_usable_size((void *)address);
+	return alloc_real.malloc_usable_size((void *)address);
 }
 
 /* Is the allocator glibc's own? */
@@ -100,7 +95,7 @@ static bool is_glibc(void)
 	void *version = dlsym(RTLD_NEXT, "gnu_get_libc_version");
 	Dl_info libc, allocator;
 
-	return version && dladdr(version, &libc) && dladdr((void *)real.malloc, &allocator) &&
+	return version && dladdr(version, &libc) && dladdr((void *)alloc_real.malloc, &allocator) &&
 	       libc.dli_fbase == allocator.dli_fbase;
 #else
 	return false;
@@ -117,21 +112,21 @@ static bool resolve(void)
 	resolving = true;
 #define RESOLVE(result, name, parameters, arguments, meanwhile) \
 	if ((found = dlsym(RTLD_NEXT, #name))) \
-		real.name = (result (*) parameters)found;
+		alloc_real.name = (result (*) parameters)found;
 	if ((found = dlsym(RTLD_NEXT, "free")))
-		real.free = (void (*)(void *))found;
+		alloc_real.free = (void (*)(void *))found;
 	FAMILY(RESOLVE)
-	if (real.memalign == memalign_first)
-		real.memalign = memalign_plain;
-	if (real.valloc == valloc_first)
-		real.valloc = valloc_plain;
-	if (real.pvalloc == pvalloc_first)
-		real.pvalloc = pvalloc_plain;
+	if (alloc_real.memalign == memalign_first)
+		alloc_real.memalign = memalign_plain;
+	if (alloc_real.valloc == valloc_first)
+		alloc_real.valloc = valloc_plain;
+	if (alloc_real.pvalloc == pvalloc_first)
+		alloc_real.pvalloc = pvalloc_plain;
 	/* A host that brings its own allocator brings the size of its blocks too. (Not so for forwarding: who comes
 	 * before this library may itself forward to us.) */
-	host_size = real.malloc_usable_size;
-	real.leaves_links = is_glibc();
-	blocks_init(real.leaves_links ? SPACING_GLIBC : SPACING_OTHERS);
+	host_size = alloc_real.malloc_usable_size;
+	alloc_real.leaves_links = is_glibc();
+	blocks_init(alloc_real.leaves_links ? SPACING_GLIBC : SPACING_OTHERS);
 	blocks_measure(usable);
 	if (!alloc_in_use()) {
 		if ((found = dlsym(RTLD_DEFAULT, "malloc_usable_size")))
@@ -146,27 +141,27 @@ static bool resolve(void)
 #define FIRST(result, name, parameters, arguments, meanwhile) \
 	static result name##_first parameters \
 	{ \
-		if (!resolve() || real.name == name##_first) \
+		if (!resolve() || alloc_real.name == name##_first) \
 			return meanwhile; \
-		return real.name arguments; \
+		return alloc_real.name arguments; \
 	}
 FAMILY(FIRST)
 
 static void free_first(void *block)
 {
-	if (resolve() && real.free != free_first)
-		real.free(block);
+	if (resolve() && alloc_real.free != free_first)
+		alloc_real.free(block);
 }
 
 void alloc_init(void)
 {
-	if (real.malloc == malloc_first)
+	if (alloc_real.malloc == malloc_first)
 		resolve();
 }
 
 void alloc_keep_links(void)
 {
-	real.leaves_links = false;
+	alloc_real.leaves_links = false;
 }
 
 /* Does the allocator fill blocks with something of its own (MALLOC_PERTURB_)? Not the smallest, which come from its
@@ -174,23 +169,23 @@ void alloc_keep_links(void)
 static bool perturbs(void)
 {
 	enum { SIZE = 4096, MIDDLE = SIZE / 2, OURS = 0x5a };
-	char *block = real.malloc(SIZE);
+	char *block = alloc_real.malloc(SIZE);
 	uintptr_t first = (uintptr_t)block;
 	bool filled;
 
 	if (!block)
 		return false;
 	*(volatile char *)&block[MIDDLE] = OURS;
-	real.free(block);
-	block = real.malloc(SIZE);
+	alloc_real.free(block);
+	block = alloc_real.malloc(SIZE);
 	filled = (uintptr_t)block == first && block[MIDDLE] != OURS && block[MIDDLE];
-	real.free(block);
+	alloc_real.free(block);
 	return filled;
 }
 
 void alloc_clear(void)
 {
-	real.clears = real.leaves_links && !perturbs();
+	alloc_real.clears = alloc_real.leaves_links && !perturbs();
 }
 
 bool alloc_in_use(void)
@@ -223,7 +218,7 @@ static __attribute__((noinline)) void free_special(void *block)
 	if (!ours(block)) {
 		/* The copy never returns anything to the host's allocator: another thread may hold its lock. */
 		if (!freeze_inside())
-			real.free(block);
+			alloc_real.free(block);
 	} else if (freeze_inside() && !early_owns(block)) {
 		bump_release(block);
 	}
@@ -237,7 +232,7 @@ static __attribute__((noinline)) void *realloc_special(void *block, size_t size)
 	void *moved;
 
 	if (!inside && !own)
-		return real.realloc(block, size);
+		return alloc_real.realloc(block, size);
 	if (block && size == 0) { /* as glibc does */
 		free_special(block);
 		return NULL;
@@ -248,7 +243,7 @@ static __attribute__((noinline)) void *realloc_special(void *block, size_t size)
 			errno = ENOMEM;
 		return moved;
 	}
-	moved = inside ? served(size, 16, false) : real.malloc(size);
+	moved = inside ? served(size, 16, false) : alloc_real.malloc(size);
 	if (moved && block) {
 		old = own ? our_size(block) : host_size(block);
 		memcpy(moved, block, old < size ? old : size);
@@ -261,7 +256,7 @@ static __attribute__((noinline)) void *calloc_special(size_t count, size_t size)
 	size_t bytes;
 
 	if (!freeze_inside())
-		return real.calloc(count, size);
+		return alloc_real.calloc(count, size);
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;
 		return NULL;
@@ -271,7 +266,7 @@ static __attribute__((noinline)) void *calloc_special(size_t count, size_t size)
 
 static __attribute__((noinline)) void *malloc_special(size_t size)
 {
-	return freeze_inside() ? served(size, 16, false) : real.malloc(size);
+	return freeze_inside() ? served(size, 16, false) : alloc_real.malloc(size);
 }
 
 static size_t power_of_two(size_t alignment)
@@ -283,19 +278,6 @@ static size_t power_of_two(size_t alignment)
 	return power;
 }
 
-/* A block that glibc gives begins with the links of the free list that it comes from, addresses of other blocks: if its
- * owner never writes there, it will seem to hold those. So they go; what is no address stays (MALLOC_PERTURB_). */
-static inline void forget_links(void *block)
-{
-	uintptr_t *link = block;
-
-	if (!real.leaves_links || unlikely(!block))
-		return;
-	for (unsigned i = 0; i < 2; i++)
-		if (!(link[i] >> ADDRESS_BITS))
-			link[i] = 0;
-}
-
 /* Is this call for a block of Python's own? What may be a pointer there, Python knows. */
 static inline bool for_python(void)
 {
@@ -305,7 +287,7 @@ static inline bool for_python(void)
 /* From @from bytes on. Large blocks are their owners' to fill: few are written in part, and the time would be seen. */
 static __attribute__((noinline)) void clear(void *block, size_t from)
 {
-	size_t size = real.malloc_usable_size(block);
+	size_t size = alloc_real.malloc_usable_size(block);
 
 	if (size <= CLEARED && from < size)
 		memset((char *)block + from, 0, size - from);
@@ -313,8 +295,8 @@ static __attribute__((noinline)) void clear(void *block, size_t from)
 
 static inline void forget(void *block)
 {
-	forget_links(block);
-	if (unlikely(real.clears && block) && !for_python())
+	alloc_forget_links(block);
+	if (unlikely(alloc_real.clears && block) && !for_python())
 		clear(block, 0);
 }
 
@@ -327,7 +309,7 @@ EXPORT void *malloc(size_t size)
 
 	if (unlikely(freeze_mode))
 		return malloc_special(size);
-	block = real.malloc(size);
+	block = alloc_real.malloc(size);
 	forget(block);
 	record_put_fast(block, CALLER_FRAME());
 	return block;
@@ -339,7 +321,7 @@ EXPORT void *calloc(size_t count, size_t size)
 
 	if (unlikely(freeze_mode))
 		return calloc_special(count, size);
-	block = real.calloc(count, size);
+	block = alloc_real.calloc(count, size);
 	record_put_fast(block, CALLER_FRAME());
 	return block;
 }
@@ -352,13 +334,13 @@ static bool stayed(size_t size)
 
 static inline __attribute__((always_inline)) void *move(void *block, size_t size, const void *frame)
 {
-	bool clears = unlikely(real.clears) && !for_python();
-	size_t old = clears && block ? real.malloc_usable_size(block) : 0;
+	bool clears = unlikely(alloc_real.clears) && !for_python();
+	size_t old = clears && block ? alloc_real.malloc_usable_size(block) : 0;
 	uint32_t record = record_take(block);
-	void *moved = real.realloc(block, size);
+	void *moved = alloc_real.realloc(block, size);
 
 	if (!block)
-		forget_links(moved);
+		alloc_forget_links(moved);
 	if (clears && moved)
 		clear(moved, old);
 	if (likely(moved))
@@ -396,7 +378,7 @@ EXPORT void free(void *block)
 		return;
 	}
 	blocks_drop((uintptr_t)block);
-	real.free(block);
+	alloc_real.free(block);
 }
 
 /* No libc of today has these (cfree: none of tomorrow): as if they were free, the host's own if it has one. */
@@ -423,7 +405,7 @@ EXPORT void *memalign(size_t alignment, size_t size)
 
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size, power_of_two(alignment), false);
-	block = real.memalign(alignment, size);
+	block = alloc_real.memalign(alignment, size);
 	BORN(block);
 	return block;
 }
@@ -434,7 +416,7 @@ EXPORT void *aligned_alloc(size_t alignment, size_t size)
 
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size, power_of_two(alignment), false);
-	block = real.aligned_alloc(alignment, size);
+	block = alloc_real.aligned_alloc(alignment, size);
 	BORN(block);
 	return block;
 }
@@ -458,7 +440,7 @@ EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 
 	if (unlikely(freeze_mode) && freeze_inside())
 		return posix_memalign_special(result, alignment, size);
-	error = real.posix_memalign(result, alignment, size);
+	error = alloc_real.posix_memalign(result, alignment, size);
 	if (error == 0)
 		BORN(*result);
 	return error;
@@ -470,7 +452,7 @@ EXPORT void *valloc(size_t size)
 
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size, PAGE, false);
-	block = real.valloc(size);
+	block = alloc_real.valloc(size);
 	BORN(block);
 	return block;
 }
@@ -481,7 +463,7 @@ EXPORT void *pvalloc(size_t size)
 
 	if (unlikely(freeze_mode) && freeze_inside())
 		return served(size > SIZE_MAX - PAGE ? size : (size + PAGE - 1) & ~(PAGE - 1), PAGE, false);
-	block = real.pvalloc(size);
+	block = alloc_real.pvalloc(size);
 	BORN(block);
 	return block;
 }
@@ -490,5 +472,5 @@ EXPORT size_t malloc_usable_size(void *block)
 {
 	if (unlikely(freeze_mode || early_owns(block)) && block && ours(block))
 		return our_size(block);
-	return real.malloc_usable_size(block);
+	return alloc_real.malloc_usable_size(block);
 }

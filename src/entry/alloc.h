@@ -18,4 +18,8 @@ void alloc_clear(void);
  * serves only this library, and an analysis may wait for a lock of the host's allocator. */
 bool alloc_in_use(void);
 
+/* alloc_python - in the constructor: Python's blocks need not come by malloc's wrapper where the hook in Python's own
+ * table has seen them, unless another malloc goes before ours. */
+void alloc_python(void);
+
 #endif

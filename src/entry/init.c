@@ -32,6 +32,7 @@ static void allocations_init(void)
 	if (options.sample)
 		objects_sample(record_sampled);
 	record_init();
+	alloc_python();
 }
 
 static __attribute__((constructor)) void start(void)

@@ -2,8 +2,8 @@
 /*
  * The short way is for a CPython whose frames have an instruction pointer (from 3.11 on), without its debug allocator
  * and without sampling; all else goes through the *_other functions. In the short way a block's leaf is found first.
- * What then comes out of pymalloc's pools gets its record here; what malloc serves gets it from malloc's wrapper
- * (claim.h).
+ * What then comes out of pymalloc's pools gets its record here, and so does what malloc serves where its wrapper is
+ * passed by (hooks.straight); else that gets it from the wrapper (claim.h).
  */
 #include "python/hooks.h"
 #include "base/os.h"
@@ -116,6 +116,13 @@ static inline __attribute__((always_inline)) void put_pooled(void *block, size_t
 		blocks_put_pooled((uintptr_t)block, leaf, (unsigned)(size + 15) & ~15u);
 }
 
+/* Where hooks.straight is. */
+static inline __attribute__((always_inline)) void put_straight(void *block, uint32_t leaf)
+{
+	if (likely(block))
+		blocks_put_fast((uintptr_t)block, leaf);
+}
+
 /* Whatever the state. */
 static void record_other(const struct domain *domain, void *block, size_t size, const void *frame)
 {
@@ -165,6 +172,9 @@ void *malloc_by(void *context, size_t size, const void *frame, enum way way)
 	if (likely(size - 1 < hooks.most)) {
 		block = domain->real.malloc(domain->real.context, size);
 		put_pooled(block, size, leaf);
+	} else if (likely(leaf && hooks.straight)) {
+		block = domain->real.malloc(domain->real.context, size);
+		put_straight(block, leaf);
 	} else if (likely(leaf)) {
 		struct claim outer = claim_begin(leaf);
 
@@ -202,6 +212,9 @@ void *calloc_by(void *context, size_t count, size_t size, const void *frame, enu
 	if (likely((count | size) >> 32 == 0 && count * size - 1 < hooks.most)) {
 		block = domain->real.calloc(domain->real.context, count, size);
 		put_pooled(block, count * size, leaf);
+	} else if (likely(leaf && hooks.straight)) {
+		block = domain->real.calloc(domain->real.context, count, size);
+		put_straight(block, leaf);
 	} else if (likely(leaf)) {
 		struct claim outer = claim_begin(leaf);
 
@@ -242,14 +255,17 @@ void *realloc_by(void *context, void *block, size_t size, const void *frame, enu
 	if (unlikely(!leaf))
 		return realloc_other(domain, block, size, frame);
 	old = block ? blocks_take((uintptr_t)block) : BLOCK_NONE;
-	struct claim outer = claim_begin(leaf);
-	moved = domain->real.realloc(domain->real.context, block, size);
-	/* A block of malloc's that has become small stays malloc's. */
-	if (size - 1 < hooks.most && claim_mine.block != (uintptr_t)moved) {
-		claim_end(outer, 0, leaf);
-		put_pooled(moved, size, leaf);
+	if (hooks.straight) {
+		moved = domain->real.realloc(domain->real.context, block, size);
+		put_straight(moved, leaf);
 	} else {
-		claim_end(outer, (uintptr_t)moved, leaf);
+		struct claim outer = claim_begin(leaf);
+		moved = domain->real.realloc(domain->real.context, block, size);
+		/* A block of malloc's that has become small stays malloc's. */
+		bool pooled = size - 1 < hooks.most && claim_mine.block != (uintptr_t)moved;
+		claim_end(outer, pooled ? 0 : (uintptr_t)moved, leaf);
+		if (pooled)
+			put_pooled(moved, size, leaf);
 	}
 	if (unlikely(!moved && old))
 		blocks_put_back((uintptr_t)block, old);

@@ -20,6 +20,7 @@ struct hooks {
 	bool frozen;             /* the report's own allocations: not recorded */
 	bool reached;            /* while frozen: one has come by */
 	bool pooled, debugged;   /* pymalloc is below; CPython's debug allocator is */
+	bool straight;           /* malloc is, and its wrapper is passed by (objects_malloc) */
 	memo_native_fn native;   /* NULL: native frames are not recorded */
 	void *(*current_thread)(void);   /* capi_current, without the choice */
 	void (*before)(void), (*after)(void);

@@ -41,6 +41,13 @@ void objects_sample(bool (*chosen)(size_t size))
 	hooks.chosen = chosen;
 }
 
+static const struct allocator *straight;
+
+void objects_malloc(const struct allocator *allocator)
+{
+	straight = allocator;
+}
+
 static bool wrap(struct domain *domain, int number, enum trace_kind kind)
 {
 	struct allocator now = hooks_of(domain);
@@ -49,6 +56,8 @@ static bool wrap(struct domain *domain, int number, enum trace_kind kind)
 	py.PyMem_GetAllocator(number, &domain->real);
 	if (!domain->real.malloc || !domain->real.calloc || !domain->real.realloc || !domain->real.free)
 		return false;
+	if (hooks.straight)
+		domain->real = *straight;
 	py.PyMem_SetAllocator(number, &now);
 	return true;
 }
@@ -82,6 +91,7 @@ void objects_attach(void *(*symbol)(const char *name))
 	/* The first time, or Python has started anew and made its table again. */
 	const char *name = py._PyMem_GetCurrentAllocatorName ? py._PyMem_GetCurrentAllocatorName() : NULL;
 	hooks.pooled = name && strcmp(name, "pymalloc") == 0;
+	hooks.straight = straight && name && strcmp(name, "malloc") == 0;
 	hooks.debugged = name && strstr(name, "_debug");
 	hooks.current_thread = py.PyThreadState_GetUnchecked ? py.PyThreadState_GetUnchecked :
 			       py._PyThreadState_UncheckedGet;

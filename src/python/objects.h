@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "python/capi.h"
 #include "python/memo.h"
-
 
 /* objects_configure - before the interpreter starts: record (@on), and with native frames where an extension
  * allocates (@native, NULL for none). @before, @after: around the real allocator's calls, so that the malloc below
@@ -17,6 +17,10 @@ void objects_configure(bool on, memo_native_fn native, void (*before)(void), voi
 /* objects_sample - only blocks for which @chosen (bytes that the block takes) says so are recorded. Before the
  * interpreter starts. */
 void objects_sample(bool (*chosen)(size_t size));
+
+/* objects_malloc - where CPython's allocators lead straight to malloc, @allocator will be called in place of their
+ * functions: it does the same, and nobody else records its blocks. Kept. Before the interpreter starts. */
+void objects_malloc(const struct allocator *allocator);
 
 /* objects_attach - from the posix module's initialisation (python/attach.c), in each interpreter: wraps the table
  * if it is not. @symbol: as for capi_load. With the GIL. */

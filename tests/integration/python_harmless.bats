@@ -46,6 +46,44 @@ modes() {
 
 @test "environment: allocators, dev mode, tracemalloc" { each_python modes; }
 
+# What CPython promises of its allocators: nothing is a block too, what fails leaves all as it was, zeros are zeros.
+edges='
+import ctypes
+api, size = ctypes.pythonapi, ctypes.c_size_t
+for kind in "Raw", "", "Object":
+    name = "PyObject_" if kind == "Object" else "PyMem_" + kind
+    malloc, calloc, realloc, free = (getattr(api, name + each) for each in ("Malloc", "Calloc", "Realloc", "Free"))
+    for function in malloc, calloc, realloc:
+        function.restype = ctypes.c_void_p
+    free.restype = None
+    def block(address):
+        return ctypes.c_void_p(address)
+    for most in 0, 1, 100, 600, 100000:
+        first, second = malloc(size(most)), malloc(size(most))
+        print(name, most, bool(first), first != second)
+        ctypes.memset(first, 7, most)
+        print(realloc(block(first), size(1 << 62)), ctypes.string_at(first, most) == b"\7" * most)
+        first = realloc(block(first), size(3 * most))
+        print(ctypes.string_at(first, most) == b"\7" * most)
+        first = realloc(block(first), size(0))
+        third = realloc(None, size(most))
+        zeros = calloc(size(most), size(3))
+        print(bool(first), bool(third), bool(zeros), ctypes.string_at(zeros, 3 * most) == bytes(3 * most))
+        for each in first, second, third, zeros, None:
+            free(block(each))
+    print(bool(calloc(size(0), size(8))), bool(calloc(size(8), size(0))), calloc(size(1 << 62), size(8)), malloc(size(1 << 62)))
+'
+
+edges() {
+	local mode
+	for mode in PYTHONMALLOC=malloc PYTHONMALLOC=pymalloc PYTHONMALLOC=debug PYTHONMALLOC=malloc_debug; do
+		echo "$mode"
+		same "$mode" "$python" -c "$edges"
+	done
+}
+
+@test "allocators: nothing, too much, and what fails" { each_python edges; }
+
 flags() {
 	local flag
 	for flag in -I -S -E -s -B -O -OO -u -b "-W error" "-X dev" "-X utf8" "-X tracemalloc=10" "-X faulthandler" "-I -S -E"; do
