@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/address.h"
 #include "base/libc.h"
 #include "base/os.h"
 #include "entry/alloc_real.h"

@@ -48,8 +48,8 @@ static inline const struct inner *inside_innermost(const struct inside *inside, 
 /* Those outside the frame @met that a walk has met are proven by them. */
 static inline void prove_known(struct proof *proof, const struct inside *inside, const struct inner *met)
 {
-	for (met--; met > inside->frames && proof->count != PROOF_NONE; met--)
-		proof_add(proof, below(met->sp), met->ip);
+	for (; met > inside->frames + 1 && proof->count != PROOF_NONE; met--)
+		proof_add(proof, below(met[-1].sp), met[-1].ip);
 }
 
 /* Whatever the frames are. The frame pointer is not carried along but looked for when a frame needs it, which is rare;
@@ -128,7 +128,7 @@ enum answer within_by_plain(struct trail *trail, uintptr_t sp, uintptr_t ip, uns
 			return UNSURE;
 		inside->waiting[waiting++] = (struct inner){ sp, ip };
 		words = rules_plain(ip - 1, epoch);
-		if (unlikely(words - 1 >= RULES_STOP - 1)) {
+		if (unlikely(words - 1 >= RULES_STOP - 1)) { /* that, or 0 */
 			if (words != RULES_STOP)
 				return rules_get(ip - 1).inner ? UNSURE : NOT_WITHIN;
 			met = inside->frames;

@@ -21,6 +21,7 @@ static struct domain domains[STARTS][2];
 static unsigned starts;
 
 static bool wanted, hooked;
+static const struct allocator *straight; /* NULL: malloc's wrapper is not passed by */
 static void (*when_attached)(void);
 static const char *problem = "Python has not been initialised";
 
@@ -40,8 +41,6 @@ void objects_sample(bool (*chosen)(size_t size))
 {
 	hooks.chosen = chosen;
 }
-
-static const struct allocator *straight;
 
 void objects_malloc(const struct allocator *allocator)
 {

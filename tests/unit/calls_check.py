@@ -61,6 +61,11 @@ for number, ways in enumerate(((1, 2) * 20, (1,) * 9 + (2,) * 9 + (1,) * 9, (1, 
                                [chance.randrange(3) for _ in range(400)])):
     for way in ways:
         assert module.test_way(0x100000 + number, way, way & 1), (number, ways, way)
+# A leaf is of its own time, and holds as long as its proof.
+for way in (1, 2) * 10:
+    for _ in range(6):
+        assert module.test_way(0x180000, way, 0), way
+    module.test_epoch(way - 1)
 for _ in range(12):
     for place in range(6000):
         assert module.test_way(0x200000 + 16 * place, place % 3, place & 1), place

@@ -89,6 +89,7 @@ bool test_way(uintptr_t place, uintptr_t way, unsigned kind)
 	uintptr_t thread = (uintptr_t)capi_current(), frame = layout_current(thread);
 	uint32_t leaf = 0;
 
+	stack[1] = place; /* as a call leaves it */
 	stack[3] = way;
 	if (!layout.unit)
 		leaf = calls_leaf(calls, frame, layout_chunk(thread), &caller, kind);
@@ -96,6 +97,16 @@ bool test_way(uintptr_t place, uintptr_t way, unsigned kind)
 		leaf = calls_leaf_find(calls, thread, frame, &caller, kind, native_way);
 	return traces_parent(leaf) == traces_child(calls_node(calls, thread, frame), way_key(way)) &&
 	       traces_key(leaf) == trace_leaf(memo_kind_of(kind), traces_epoch());
+}
+
+/* Time goes by, or (@unloaded) all that was proven is void. */
+__attribute__((visibility("default"))) void test_epoch(int unloaded);
+void test_epoch(int unloaded)
+{
+	if (unloaded)
+		proof_void();
+	else
+		traces_epoch_now++;
 }
 
 static void *fork_for_long(void *unused)
