@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "retention/sort.h"
+
+#define LARGE_PART 64u  /* of so many nodes one is in it */
 
 enum freed_state {
 	IN_PART = 1,
@@ -19,7 +22,7 @@ enum freed_state {
 };
 
 struct reach_scratch {
-	uint8_t *state;      /* [nodes] enum freed_state, all 0 between calls */
+	uint8_t *state;      /* [nodes] enum freed_state, all 0 between calls; room for a word behind the last */
 	const uint8_t *reach; /* [nodes] enum reach: lent, or @own, or NULL until somebody asks */
 	uint8_t *own;
 	uint32_t *part;      /* nodes IN_PART; behind them scratch of later steps */
@@ -40,7 +43,7 @@ struct reach_scratch *reach_scratch_new(const struct graph *graph)
 
 	if (!scratch)
 		return NULL;
-	scratch->state = calloc((size_t)graph->nodes + 1, 1);
+	scratch->state = calloc((size_t)graph->nodes + sizeof(uint64_t), 1);
 	if (!scratch->state) {
 		free(scratch);
 		return NULL;
@@ -237,6 +240,7 @@ static int keep(const struct freed *freed, uint32_t count)
 	return 0;
 }
 
+/* Bring the first @count nodes of the part, each there once, in the order of their numbers. */
 static int sort_part(struct reach_scratch *scratch, uint32_t count)
 {
 	for (scratch->count = count; count > SORT_FEW && scratch->count < 2 * (uint64_t)count;)
@@ -244,6 +248,27 @@ static int sort_part(struct reach_scratch *scratch, uint32_t count)
 			return -ENOMEM;
 	sort_nodes(scratch->part, count, count > SORT_FEW ? scratch->part + count : NULL);
 	return 0;
+}
+
+/* The same by way of the flags of all nodes, none of which is set: cheaper where the part is no small share of them. */
+static void sort_large_part(struct reach_scratch *scratch, uint32_t count)
+{
+	uint8_t *state = scratch->state;
+	uint32_t found = 0, node = 0;
+	uint64_t eight;
+
+	for (uint32_t i = 0; i < count; i++)
+		state[scratch->part[i]] = IN_PART;
+	while (found < count) {
+		memcpy(&eight, state + node, sizeof(eight));
+		if (!eight) {
+			node += sizeof(eight);
+			continue;
+		}
+		if (state[node])
+			scratch->part[found++] = node;
+		state[node++] = 0;
+	}
 }
 
 static void flag_loss(const struct freed *freed, const uint32_t *dropped, uint32_t drops)
@@ -296,7 +321,9 @@ int64_t reach_freed(const struct graph *graph, const uint8_t *candidates, const 
 	if (r >= 0)
 		r = keep(&freed, count);
 	dead = clear(&freed, dropped, drops, count);
-	if (r >= 0)
+	if (r >= 0 && dead > graph->nodes / LARGE_PART)
+		sort_large_part(scratch, dead);
+	else if (r >= 0)
 		r = sort_part(scratch, dead);
 	if (r < 0)
 		return r;

@@ -160,11 +160,12 @@ static void number_order(void *context, uint32_t node)
 	++*next;
 }
 
-/* More deaths than fit a simple sort, found in an order that is not that of their numbers. */
-static void many_die(void)
+/* More deaths than fit a simple sort, found in an order that is not that of their numbers; among @others that nothing
+ * becomes of. */
+static void many_die(uint32_t others)
 {
-	uint32_t nodes = 5000, next = 1, dropped[] = { 0 };
-	uint8_t *candidates = malloc(nodes);
+	uint32_t nodes = 5000, dropped[] = { 0 };
+	uint8_t *candidates = calloc(nodes + others, 1);
 	struct reach_scratch *scratch;
 	struct graph graph;
 
@@ -178,11 +179,17 @@ static void many_die(void)
 		if (node)
 			CHECK(graph_edge(&graph, nodes - node) == 0 && graph_edge(&graph, 1 + node % (nodes - 1)) == 0);
 	}
+	for (uint32_t node = 0; node < others; node++)
+		CHECK(graph_begin_node(&graph) == 0);
 	CHECK(graph_end(&graph) == 0 && graph_reverse(&graph) == 0);
 	graph.flags[0] = NODE_REGISTRATION;
 	scratch = reach_scratch_new(&graph);
-	CHECK(reach_freed(&graph, candidates, dropped, 1, NULL, 0, scratch, number_order, &next) == nodes - 1);
-	CHECK(next == nodes);
+	for (unsigned again = 0; again < 2; again++) {
+		uint32_t next = 1;
+
+		CHECK(reach_freed(&graph, candidates, dropped, 1, NULL, 0, scratch, number_order, &next) == nodes - 1);
+		CHECK(next == nodes);
+	}
 	reach_scratch_free(scratch);
 	free(candidates);
 	graph_finish(&graph);
@@ -194,7 +201,8 @@ int main(void)
 
 	list();
 	both_ends();
-	many_die();
+	many_die(0);
+	many_die(1000000);
 	for (unsigned round = 0; round < 300; round++)
 		tangled(&state);
 	return 0;
