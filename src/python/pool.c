@@ -26,28 +26,32 @@ struct pool {
 #define PAGE 4096u
 #define KNOWN_PAGES_LOG2 12u
 
-/* The page may be nobody's: the kernel looks. Nothing is unmapped meanwhile, and blocks are asked for in ascending
- * order, or as objects were made, out of a pool for each size: so about one call a page will do. What is kept are no
- * addresses, which would be taken for the host's pointers to what lies there. */
-static bool page_readable(uintptr_t page)
+static uintptr_t page_of(uintptr_t address)
+{
+	return address & ~(uintptr_t)(PAGE - 1);
+}
+
+/* The page may be nobody's: the kernel looks, unless a block that lives begins in it. Nothing is unmapped meanwhile,
+ * and blocks are asked for in ascending order, or as objects were made, out of a pool for each size: so at most about
+ * one call a page will do. What is kept are no addresses, which would be taken for the host's pointers to what lies
+ * there. */
+static bool page_readable(uintptr_t page, uintptr_t block)
 {
 	static uintptr_t known[1u << KNOWN_PAGES_LOG2];
 	uintptr_t *last = &known[page / PAGE * UINT64_C(0x9e3779b97f4a7c15) >> (64 - KNOWN_PAGES_LOG2)];
 
 	if (*last == ~page)
 		return true;
-	if (!os_readable(page))
+	if (page != page_of(block) && !os_readable(page))
 		return false;
 	*last = ~page;
 	return true;
 }
 
-/* @size: less than a page. */
-static bool read_memory(uintptr_t address, void *copy, size_t size)
+/* @size: less than a page. @block: as for page_readable. */
+static bool read_memory(uintptr_t address, void *copy, size_t size, uintptr_t block)
 {
-	const uintptr_t mask = ~(uintptr_t)(PAGE - 1);
-
-	if (!page_readable(address & mask) || !page_readable((address + size - 1) & mask))
+	if (!page_readable(page_of(address), block) || !page_readable(page_of(address + size - 1), block))
 		return false;
 	memcpy(copy, (const void *)address, size);
 	return true;
@@ -55,14 +59,14 @@ static bool read_memory(uintptr_t address, void *copy, size_t size)
 
 /* The head of the pool that begins at @start, kept for the next question: blocks are asked for in ascending order.
  * NULL: nobody's. */
-static const struct pool *pool_at(uintptr_t start)
+static const struct pool *pool_at(uintptr_t start, uintptr_t block)
 {
 	static uintptr_t last;
 	static bool mapped;
 	static struct pool pool;
 
 	if (start != last)
-		mapped = read_memory(start, &pool, sizeof pool);
+		mapped = read_memory(start, &pool, sizeof pool, block);
 	last = start;
 	return mapped ? &pool : NULL;
 }
@@ -72,7 +76,7 @@ static size_t class_size(uintptr_t address)
 {
 	uintptr_t bytes = py.version >= LARGE_POOLS ? POOL_LARGE : POOL_SMALL, start = address & ~(bytes - 1);
 	uintptr_t first = start + sizeof(struct pool);
-	const struct pool *pool = address < first ? NULL : pool_at(start);
+	const struct pool *pool = address < first ? NULL : pool_at(start, address);
 
 	if (!pool || pool->class >= POOL_CLASSES)
 		return 0;
@@ -95,7 +99,7 @@ static size_t debug_size(uintptr_t address)
 	uint8_t head[DEBUG_HEAD];
 	size_t size = 0;
 
-	if (!objects_debugged() || !read_memory(address - DEBUG_HEAD, head, sizeof head) || !head[8] ||
+	if (!objects_debugged() || !read_memory(address - DEBUG_HEAD, head, sizeof head, address) || !head[8] ||
 	    !strchr("rmo", head[8]))
 		return 0;
 	for (unsigned i = 9; i < DEBUG_HEAD; i++)
