@@ -153,9 +153,17 @@ def cc1(bench, rounds, peer_rounds):
     return bench.compare(NATIVE_PEERS, rounds, peer_rounds, lambda name: bench.once(name, command))
 
 
+MALLOC = {"PYTHONMALLOC": "malloc"}
+
+
 def python_malloc(bench, rounds, peer_rounds):
+    """A program that does little but make objects."""
     return bench.compare(["heaptrack", "lsan_preloaded"], rounds, peer_rounds, lambda name: bench.once(
-        name, [bench.python, PROGRAMS, "mixed", "12"], {"PYTHONMALLOC": "malloc"}))
+        name, [bench.python, PROGRAMS, "mixed", "12"], MALLOC))
+
+
+def pyperformance_malloc(bench, rounds, peer_rounds):
+    return pyperformance(bench, rounds, peer_rounds, ("heaptrack", "lsan_preloaded"), MALLOC)
 
 
 def redis(bench, rounds, peer_rounds):
@@ -196,7 +204,7 @@ def python_loops(bench, rounds, peer_rounds):
             for name, times in (("objects", "25"), ("strings", "25"), ("churn", "15"), ("text", "40"))}
 
 
-def pyperformance(bench, rounds, peer_rounds):
+def pyperformance(bench, rounds, peer_rounds, peers=PYTHON_PEERS, more=None):
     """A subset's own values (seconds of one loop), one worker process a run, and their geometric mean."""
     folder = subprocess.run([bench.python, "-c", "import pyperformance; print(pyperformance.__path__[0])"],
                             stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
@@ -210,13 +218,13 @@ def pyperformance(bench, rounds, peer_rounds):
                 extra = ["logging_format"] if name == "logging" else []
                 command = [bench.python, script, "--worker", "--warmups", "1", "--values", "3", "--loops", str(LOOPS.get(name, 1)),
                            "-o", result, *({"pickle": ["pickle"]}.get(name, []))]
-                prepared = bench.recorders.run(recorder, command, scratch)
+                prepared = bench.recorders.run(recorder, command, scratch, more)
                 subprocess.run(prepared[0], env=prepared[1], cwd=scratch, check=True, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 with open(result, encoding="utf-8") as file:
                     runs = json.load(file)["benchmarks"]
                 return {"wall": sum(statistics.median(one["runs"][0]["values"]) for one in runs)}
-        found[name] = bench.compare(["tracemalloc_25", "tracemalloc_1", "memray"], rounds, peer_rounds, run)
+        found[name] = bench.compare(list(peers), rounds, peer_rounds, run)
     for who in {who for each in found.values() for who in each}:
         found.setdefault("geometric mean", {})[who] = {"ratio_wall": statistics.geometric_mean(
             each[who]["ratio_wall"] for name, each in found.items() if who in each and name != "geometric mean")}
@@ -237,7 +245,7 @@ def resident(bench, rounds, peer_rounds):
     }
 
 
-WORKLOADS = {each.__name__: each for each in (sqlite, cc1, python_malloc, redis, micro, growth, python_loops, pyperformance, resident)}
+WORKLOADS = {each.__name__: each for each in (sqlite, cc1, python_malloc, pyperformance_malloc, redis, micro, growth, python_loops, pyperformance, resident)}
 
 
 def rows(results, prefix=""):
