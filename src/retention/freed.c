@@ -11,7 +11,7 @@
 
 #include "retention/sort.h"
 
-#define LARGE_PART 64u  /* of so many nodes one is in it */
+#define LARGE_PART 64u  /* one node of so many */
 
 enum freed_state {
 	IN_PART = 1,

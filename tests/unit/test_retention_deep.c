@@ -161,7 +161,7 @@ static void number_order(void *context, uint32_t node)
 }
 
 /* More deaths than fit a simple sort, found in an order that is not that of their numbers; among @others that nothing
- * becomes of. */
+ * happens to. */
 static void many_die(uint32_t others)
 {
 	uint32_t nodes = 5000, dropped[] = { 0 };
